@@ -1,0 +1,31 @@
+package pitfalls.step01;
+
+import java.util.function.Function;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Request;
+
+/**
+ * Forwards every request to one target, as Jetty's own reverse proxy does it: method, path, query, fields and body go
+ * to the upstream, status, fields and body come back, both bodies streamed.
+ *
+ * <p>Hop-by-hop fields stay on their hop (RFC 9110, section 7.6.1). Redirects, cookies and compression are between the
+ * client and the upstream, and are left alone.
+ */
+public class MinimalProxy extends ProxyHandler.Reverse {
+
+    /**
+     * @param target where to forward to: {@code http://leader.internal:8081}, or with a base path that is put before
+     *     the client's path, joined with one slash: {@code http://leader.internal:8081/base/}. Not checked here: an
+     *     address that is no URL shows only when a request arrives, as a 500
+     */
+    public MinimalProxy(String target) {
+        super(rewriteTo(target));
+    }
+
+    private static Function<Request, HttpURI> rewriteTo(String target) {
+        String base = target.endsWith("/") ? target.substring(0, target.length() - 1) : target;
+        return clientToProxyRequest ->
+                HttpURI.from(base + clientToProxyRequest.getHttpURI().getPathQuery());
+    }
+}

@@ -1,0 +1,218 @@
+package pitfalls.step01;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import mockwebserver3.RecordedRequest;
+import okio.Buffer;
+import okio.ByteString;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.Gate;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+
+/** What Jetty's reverse proxy gives for free, in every step: none of this is a pitfall. */
+public interface MinimalContract extends LoopbackTest {
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target);
+
+    @TestFactory
+    default Stream<DynamicTest> path_and_query_arrive_byte_for_byte() {
+        return Stream.of(
+                        "/",
+                        "/x?a=1",
+                        "/x?",
+                        "/a;x=1/b;y",
+                        "/a+b?c+d=e+f",
+                        "/x?a=%2F&b=%20+&c=;d",
+                        "/x?a&b=&=c&&d",
+                        "/%41%7e",
+                        "/caf%C3%A9",
+                        "/a%3Bb",
+                        "/x?u=http://e/?y")
+                .map(target -> DynamicTest.dynamicTest(target, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+                    client.sendRequest("GET " + target).receiveResponse();
+
+                    assertThat(upstream.takeRequest().getTarget()).isEqualTo(target);
+                }));
+    }
+
+    @Test
+    default void the_base_path_of_the_target_is_joined_with_exactly_one_slash() throws Exception {
+        var upstream = loopback.upstream(ok(), ok());
+        var withoutSlash = loopback.connect(loopback.serve(newProxy(targetOf(upstream) + "/base")));
+        var withSlash = loopback.connect(loopback.serve(newProxy(targetOf(upstream) + "/base/")));
+
+        withoutSlash.sendRequest("GET /x?a=1").receiveResponse();
+        withSlash.sendRequest("GET /x?a=1").receiveResponse();
+
+        assertThat(upstream.takeRequest().getTarget()).isEqualTo("/base/x?a=1");
+        assertThat(upstream.takeRequest().getTarget()).isEqualTo("/base/x?a=1");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> every_method_is_forwarded() {
+        return Stream.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+                .map(method -> DynamicTest.dynamicTest(method, () -> {
+                    var upstream = loopback.upstream(ok()
+                            .addHeader("X-Seen", method));
+                    var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+                    client.sendRequest(method + " /x", "Content-Length: 0");
+                    var head = new RawMessage(client.receiveHead(), "", true);
+
+                    assertThat(upstream.takeRequest().getMethod()).isEqualTo(method);
+                    assertThat(head.status()).isEqualTo(200);
+                    assertThat(head.field("X-Seen")).containsExactly(method);
+                }));
+    }
+
+    @Test
+    default void a_body_of_one_mebibyte_arrives_byte_for_byte_both_ways() throws Exception {
+        String mebibyte = IntStream.range(0, 1 << 20)
+                .mapToObj(i -> String.valueOf((char) (i * 31 % 256)))
+                .collect(Collectors.joining());
+        var bytes = ByteString.of(mebibyte.getBytes(ISO_8859_1));
+        var upstream = loopback.upstream(ok().body(new Buffer().write(bytes)));
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        var response = client.sendRequest("POST /x", "Content-Length: " + mebibyte.length())
+                .send(mebibyte)
+                .receiveResponse();
+
+        assertThat(upstream.takeRequest().getBody()).isEqualTo(bytes);
+        assertThat(response.complete()).isTrue();
+        assertThat(response.body().equals(mebibyte)).as("the same bytes").isTrue();
+    }
+
+    @Test
+    default void hop_by_hop_fields_of_the_request_end_here() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        client.sendRequest(
+                        "GET /x",
+                        "Connection: keep-alive, X-Named",
+                        "X-Named: only for the proxy",
+                        "Keep-Alive: timeout=5",
+                        "Proxy-Authorization: Basic c2VjcmV0",
+                        "TE: trailers",
+                        "X-End-To-End: yes")
+                .receiveResponse();
+
+        assertThat(upstream.takeRequest().getHeaders().names())
+                .doesNotContain("Connection", "X-Named", "Keep-Alive", "Proxy-Authorization", "TE")
+                .contains("X-End-To-End");
+    }
+
+    @Test
+    default void repeated_fields_stay_separate_and_in_order() throws Exception {
+        var upstream = loopback.upstream(ok()
+                .addHeader("Set-Cookie", "a=1")
+                .addHeader("X-Dup", "one")
+                .addHeader("Set-Cookie", "b=2")
+                .addHeader("X-Dup", "two"));
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        var response = client.sendRequest("GET /x", "X-Dup: 1", "X-Other: o", "x-dup: 2", "X-Dup:", "X-Dup: 3")
+                .receiveResponse();
+
+        assertThat(upstream.takeRequest().getHeaders().values("X-Dup")).containsExactly("1", "2", "", "3");
+        assertThat(response.field("X-Dup")).containsExactly("one", "two");
+        assertThat(response.field("Set-Cookie")).containsExactly("a=1", "b=2");
+    }
+
+    @Test
+    default void a_redirect_is_left_to_the_client() throws Exception {
+        var upstream = loopback.upstream(ok()
+                .code(302)
+                .addHeader("Location", "http://elsewhere.example/y"));
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(302);
+        assertThat(response.field("Location")).containsExactly("http://elsewhere.example/y");
+        assertThat(upstream.getRequestCount()).isEqualTo(1);
+    }
+
+    @Test
+    default void compressed_content_stays_compressed_and_is_not_asked_for() throws Exception {
+        String gzip = "\u001f\u008b not really gzip, and nobody on the way may look";
+        var upstream = loopback.upstream(ok()
+                .addHeader("Content-Encoding", "gzip")
+                .body(new Buffer().writeString(gzip, ISO_8859_1)));
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo(gzip);
+        assertThat(response.field("Content-Encoding")).containsExactly("gzip");
+        assertThat(upstream.takeRequest().getHeaders().names()).doesNotContain("Accept-Encoding");
+    }
+
+    @Test
+    default void a_cookie_is_passed_on_and_never_kept() throws Exception {
+        var upstream = loopback.upstream(ok().addHeader("Set-Cookie", "sid=alice; Path=/"), ok());
+        var proxy = loopback.serve(newProxy(targetOf(upstream)));
+
+        var alice = loopback.connect(proxy).sendRequest("GET /x", "Cookie: a=1").receiveResponse();
+        loopback.connect(proxy).sendRequest("GET /x").receiveResponse();
+
+        assertThat(alice.field("Set-Cookie")).containsExactly("sid=alice; Path=/");
+        assertThat(List.of(upstream.takeRequest(), upstream.takeRequest()))
+                .extracting((RecordedRequest request) -> request.getHeaders().get("Cookie"))
+                .containsExactly("a=1", null);
+    }
+
+    @Test
+    default void a_chunk_of_the_response_is_passed_on_before_the_next_one_exists() throws Exception {
+        var firstChunkArrived = new Gate("the client has received the first chunk");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+            firstChunkArrived.await();
+            connection.send("3\r\ntwo\r\n0\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("GET /events").receiveHead();
+        String first = client.receiveChunk();
+        firstChunkArrived.open();
+        String second = client.receiveChunk();
+
+        assertThat(List.of(first, second, client.receiveChunk())).containsExactly("one", "two", "");
+    }
+
+    @Test
+    default void a_chunk_of_the_request_is_passed_on_before_the_next_one_exists() throws Exception {
+        var firstChunkArrived = new Gate("the upstream has received the first chunk");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            String first = connection.receiveChunk();
+            firstChunkArrived.open();
+            String body = first + "," + connection.receiveChunk() + "," + connection.receiveChunk();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("POST /upload", "Transfer-Encoding: chunked").send("3\r\none\r\n");
+        firstChunkArrived.await();
+        var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("one,two,");
+    }
+}

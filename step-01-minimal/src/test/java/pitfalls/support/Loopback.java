@@ -1,0 +1,100 @@
+package pitfalls.support;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import mockwebserver3.MockResponse;
+import mockwebserver3.MockWebServer;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+
+/**
+ * Everything a test starts, on the loopback interface and on free ports, stopped when the test ends. A test class or
+ * a contract has it by implementing {@link LoopbackTest}.
+ */
+public final class Loopback implements AfterEachCallback {
+    /** How long a test waits for what should have happened at once; a fail-safe, never a delay. */
+    public static final Duration PATIENCE = Duration.ofSeconds(5);
+
+    private static final Logger MOCK_WEB_SERVER = Logger.getLogger(MockWebServer.class.getName());
+
+    static {
+        MOCK_WEB_SERVER.setLevel(Level.WARNING);
+    }
+
+    private final Deque<AutoCloseable> started = new ArrayDeque<>();
+
+    /** An upstream that gives these answers, in this order; a request beyond the last one waits. */
+    public MockWebServer upstream(MockResponse.Builder... answers) throws IOException {
+        var upstream = new MockWebServer();
+        started.push(upstream);
+        for (MockResponse.Builder answer : answers) upstream.enqueue(answer.build());
+        upstream.start();
+        return upstream;
+    }
+
+    /** The start of an upstream's answer: 200, and nothing else until it is added. */
+    public static MockResponse.Builder ok() {
+        return new MockResponse.Builder();
+    }
+
+    /** The address of that upstream, as a proxy's target. */
+    public static String targetOf(MockWebServer upstream) {
+        return "http://127.0.0.1:" + upstream.getPort();
+    }
+
+    /** An upstream that plays these scripts, one for each connection. */
+    public ScriptedUpstream scripted(ScriptedUpstream.Script... scripts) throws IOException {
+        var upstream = new ScriptedUpstream(scripts);
+        started.push(upstream);
+        return upstream;
+    }
+
+    /** An address on which nothing listens. */
+    public String refusing() throws IOException {
+        var upstream = new ScriptedUpstream();
+        upstream.close();
+        return upstream.target();
+    }
+
+    /** Serves the handler on a free port; returns {@code http://127.0.0.1:port}. */
+    public URI serve(Handler handler) throws Exception {
+        return serve(handler, new HttpConfiguration());
+    }
+
+    /** Serves the handler on a free port, with a configuration of the test's own. */
+    public URI serve(Handler handler, HttpConfiguration configuration) throws Exception {
+        var server = new Server();
+        var connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(configuration));
+        connector.setHost("127.0.0.1");
+        server.addConnector(connector);
+        server.setHandler(handler);
+        started.push(server::stop);
+        server.start();
+        return URI.create("http://127.0.0.1:" + connector.getLocalPort());
+    }
+
+    /** A raw client's connection to that server. */
+    public RawConnection connect(URI server) throws IOException {
+        var connection = new RawConnection(new Socket(InetAddress.getLoopbackAddress(), server.getPort()));
+        started.push(connection);
+        return connection;
+    }
+
+    /** Stops what was started, the last one first. */
+    @Override
+    public void afterEach(ExtensionContext test) throws Exception {
+        while (!started.isEmpty()) started.pop().close();
+    }
+}

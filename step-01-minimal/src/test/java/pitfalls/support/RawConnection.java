@@ -1,0 +1,140 @@
+package pitfalls.support;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.net.SocketException;
+
+/**
+ * One end of a TCP connection on which every byte counts: the tests' client, or a {@link ScriptedUpstream}'s side.
+ * Text is ISO-8859-1, so that a char is a byte. Reads give up after {@link Loopback#PATIENCE}.
+ */
+public final class RawConnection implements Closeable {
+    private final Socket socket;
+    private final InputStream in;
+
+    RawConnection(Socket socket) throws IOException {
+        this.socket = socket;
+        socket.setTcpNoDelay(true);
+        socket.setSoTimeout((int) Loopback.PATIENCE.toMillis());
+        in = new BufferedInputStream(socket.getInputStream());
+    }
+
+    /** Sends these bytes and nothing else. */
+    public RawConnection send(String text) throws IOException {
+        socket.getOutputStream().write(text.getBytes(ISO_8859_1));
+        return this;
+    }
+
+    /** Sends a request line with these fields, a {@code Host} field among them, and the empty line. */
+    public RawConnection sendRequest(String requestLine, String... fields) throws IOException {
+        var head = new StringBuilder(requestLine + " HTTP/1.1\r\nHost: www.example.com\r\n");
+        for (String field : fields) head.append(field).append("\r\n");
+        return send(head + "\r\n");
+    }
+
+    /** The next request, with its body. */
+    public RawMessage receiveRequest() throws IOException {
+        String head = receiveHead();
+        return receiveBody(new RawMessage(head, "", true), false);
+    }
+
+    /** The next response, interim ones (1xx) included; not for responses to HEAD. */
+    public RawMessage receiveResponse() throws IOException {
+        var response = new RawMessage(receiveHead(), "", true);
+        int status = response.status();
+        boolean bodyless = status < 200 || status == 204 || status == 304;
+        return bodyless ? response : receiveBody(response, true);
+    }
+
+    /** The next start line and fields; the body, if any, is left for later calls. */
+    public String receiveHead() throws IOException {
+        var head = new StringBuilder();
+        for (String line = receiveLine(); !line.equals("\r\n"); line = receiveLine()) head.append(line);
+        return head.toString();
+    }
+
+    /**
+     * The content of the next chunk of a chunked body; empty for the last one. It does not wait for the CRLF behind
+     * the content, which Jetty sends only with the next chunk.
+     */
+    public String receiveChunk() throws IOException {
+        String line = receiveLine();
+        if (line.equals("\r\n")) line = receiveLine();
+        int size = Integer.parseInt(line.strip(), 16);
+        if (size == 0) receiveHead();
+        return receive(size);
+    }
+
+    /** Exactly that many bytes. */
+    public String receive(int length) throws IOException {
+        byte[] bytes = in.readNBytes(length);
+        if (bytes.length < length) throw new EOFException("the connection ended after " + new String(bytes, ISO_8859_1));
+        return new String(bytes, ISO_8859_1);
+    }
+
+    /** Every byte until the other side closes the connection. */
+    public String receiveToEnd() throws IOException {
+        return new String(in.readAllBytes(), ISO_8859_1);
+    }
+
+    /** Whether the other side has ended the connection, in whatever way, with nothing more to read before. */
+    public boolean ended() throws IOException {
+        try {
+            return in.read() < 0;
+        } catch (SocketException reset) {
+            return true;
+        }
+    }
+
+    /** Ends this side's output and leaves the other direction open: a FIN. */
+    public void shutdownOutput() throws IOException {
+        socket.shutdownOutput();
+    }
+
+    /** Ends the connection with an RST, as a crashed process does. */
+    public void reset() throws IOException {
+        socket.setSoLinger(true, 0);
+        socket.close();
+    }
+
+    @Override
+    public void close() throws IOException {
+        socket.close();
+    }
+
+    private RawMessage receiveBody(RawMessage message, boolean untilEnd) throws IOException {
+        var body = new ByteArrayOutputStream();
+        boolean complete = true;
+        try {
+            if (message.field("Transfer-Encoding").contains("chunked")) {
+                for (String chunk = receiveChunk(); !chunk.isEmpty(); chunk = receiveChunk())
+                    body.writeBytes(chunk.getBytes(ISO_8859_1));
+            } else if (!message.field("Content-Length").isEmpty()) {
+                int length = Integer.parseInt(message.field("Content-Length").get(0));
+                body.writeBytes(in.readNBytes(length));
+                complete = body.size() == length;
+            } else if (untilEnd) {
+                in.transferTo(body);
+            }
+        } catch (EOFException | SocketException ended) {
+            complete = false;
+        }
+        return new RawMessage(message.head(), body.toString(ISO_8859_1), complete);
+    }
+
+    private String receiveLine() throws IOException {
+        var line = new StringBuilder();
+        for (int b = in.read(); b >= 0; b = in.read()) {
+            line.append((char) b);
+            if (b == '\n') return line.toString();
+        }
+        throw new EOFException("the connection ended after '" + line + "'");
+    }
+}
