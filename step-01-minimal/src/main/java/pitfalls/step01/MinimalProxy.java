@@ -15,6 +15,8 @@ import org.eclipse.jetty.server.Request;
 public class MinimalProxy extends ProxyHandler.Reverse {
 
     /**
+     * A proxy to one target.
+     *
      * @param target where to forward to: {@code http://leader.internal:8081}, or with a base path that is put before
      *     the client's path, joined with one slash: {@code http://leader.internal:8081/base/}. Not checked here: an
      *     address that is no URL shows only when a request arrives, as a 500

@@ -67,8 +67,7 @@ public interface MinimalContract extends LoopbackTest {
     default Stream<DynamicTest> every_method_is_forwarded() {
         return Stream.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
                 .map(method -> DynamicTest.dynamicTest(method, () -> {
-                    var upstream = loopback.upstream(ok()
-                            .addHeader("X-Seen", method));
+                    var upstream = loopback.upstream(ok().addHeader("X-Seen", method));
                     var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
 
                     client.sendRequest(method + " /x", "Content-Length: 0");
@@ -120,8 +119,7 @@ public interface MinimalContract extends LoopbackTest {
 
     @Test
     default void repeated_fields_stay_separate_and_in_order() throws Exception {
-        var upstream = loopback.upstream(ok()
-                .addHeader("Set-Cookie", "a=1")
+        var upstream = loopback.upstream(ok().addHeader("Set-Cookie", "a=1")
                 .addHeader("X-Dup", "one")
                 .addHeader("Set-Cookie", "b=2")
                 .addHeader("X-Dup", "two"));
@@ -137,9 +135,7 @@ public interface MinimalContract extends LoopbackTest {
 
     @Test
     default void a_redirect_is_left_to_the_client() throws Exception {
-        var upstream = loopback.upstream(ok()
-                .code(302)
-                .addHeader("Location", "http://elsewhere.example/y"));
+        var upstream = loopback.upstream(ok().code(302).addHeader("Location", "http://elsewhere.example/y"));
         var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
 
         var response = client.sendRequest("GET /x").receiveResponse();
@@ -152,9 +148,8 @@ public interface MinimalContract extends LoopbackTest {
     @Test
     default void compressed_content_stays_compressed_and_is_not_asked_for() throws Exception {
         String gzip = "\u001f\u008b not really gzip, and nobody on the way may look";
-        var upstream = loopback.upstream(ok()
-                .addHeader("Content-Encoding", "gzip")
-                .body(new Buffer().writeString(gzip, ISO_8859_1)));
+        var upstream = loopback.upstream(
+                ok().addHeader("Content-Encoding", "gzip").body(new Buffer().writeString(gzip, ISO_8859_1)));
         var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
 
         var response = client.sendRequest("GET /x").receiveResponse();

@@ -20,8 +20,8 @@ class MinimalTest {
         void the_regex_constructor_lets_the_client_pick_the_upstream() throws Exception {
             var upstream = loopback.upstream();
             var internal = loopback.upstream(ok().body("for colleagues only"));
-            var proxy = loopback.serve(new ProxyHandler.Reverse(
-                    "(https?)://([a-z.]+)(:[0-9]+)?/(.*)", targetOf(upstream) + "/$4"));
+            var proxy = loopback.serve(
+                    new ProxyHandler.Reverse("(https?)://([a-z.]+)(:[0-9]+)?/(.*)", targetOf(upstream) + "/$4"));
 
             var response = loopback.connect(proxy)
                     .send("GET /x HTTP/1.1\r\nHost: 127.0.0.1:" + internal.getPort() + "\r\n\r\n")

@@ -56,14 +56,19 @@ public final class Loopback implements AfterEachCallback {
 
     /** An upstream that plays these scripts, one for each connection. */
     public ScriptedUpstream scripted(ScriptedUpstream.Script... scripts) throws IOException {
-        var upstream = new ScriptedUpstream(scripts);
+        return scriptedOn("127.0.0.1", scripts);
+    }
+
+    /** The same on another loopback address, such as {@code ::1}. */
+    public ScriptedUpstream scriptedOn(String address, ScriptedUpstream.Script... scripts) throws IOException {
+        var upstream = new ScriptedUpstream(address, scripts);
         started.push(upstream);
         return upstream;
     }
 
     /** An address on which nothing listens. */
     public String refusing() throws IOException {
-        var upstream = new ScriptedUpstream();
+        var upstream = new ScriptedUpstream("127.0.0.1");
         upstream.close();
         return upstream.target();
     }

@@ -50,7 +50,12 @@ public final class RawConnection implements Closeable {
         var response = new RawMessage(receiveHead(), "", true);
         int status = response.status();
         boolean bodyless = status < 200 || status == 204 || status == 304;
-        return bodyless ? response : receiveBody(response, true);
+        return bodyless ? response : receiveBodyOf(response);
+    }
+
+    /** The body of the response whose head was received before. */
+    public RawMessage receiveBodyOf(RawMessage response) throws IOException {
+        return receiveBody(response, true);
     }
 
     /** The next start line and fields; the body, if any, is left for later calls. */
@@ -75,7 +80,8 @@ public final class RawConnection implements Closeable {
     /** Exactly that many bytes. */
     public String receive(int length) throws IOException {
         byte[] bytes = in.readNBytes(length);
-        if (bytes.length < length) throw new EOFException("the connection ended after " + new String(bytes, ISO_8859_1));
+        if (bytes.length < length)
+            throw new EOFException("the connection ended after " + new String(bytes, ISO_8859_1));
         return new String(bytes, ISO_8859_1);
     }
 

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * A connection is closed when its script ends.
  */
 public final class ScriptedUpstream implements Closeable {
-    private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final ServerSocket server;
     private final List<Script> scripts;
     private final AtomicInteger connections = new AtomicInteger();
     private final Queue<Socket> open = new ConcurrentLinkedQueue<>();
@@ -29,14 +29,20 @@ public final class ScriptedUpstream implements Closeable {
         void play(RawConnection connection) throws Exception;
     }
 
-    ScriptedUpstream(Script... scripts) throws IOException {
+    ScriptedUpstream(String address, Script... scripts) throws IOException {
+        this.server = new ServerSocket(0, 50, InetAddress.getByName(address));
         this.scripts = List.of(scripts);
         start("upstream", this::accept);
     }
 
     /** The address of this upstream, as a proxy's target. */
     public String target() {
-        return "http://127.0.0.1:" + server.getLocalPort();
+        return "http://127.0.0.1:" + port();
+    }
+
+    /** The port of this upstream. */
+    public int port() {
+        return server.getLocalPort();
     }
 
     /** How many connections were accepted so far. */

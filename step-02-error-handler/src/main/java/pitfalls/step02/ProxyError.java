@@ -1,0 +1,167 @@
+package pitfalls.step02;
+
+import java.io.EOFException;
+import java.net.ConnectException;
+import java.net.NoRouteToHostException;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.UnresolvedAddressException;
+import java.security.cert.CertificateException;
+import java.util.Objects;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLException;
+import org.eclipse.jetty.client.HttpResponseException;
+import org.eclipse.jetty.http.HttpException;
+
+/**
+ * Why the proxy, and not the upstream, has to answer a request.
+ *
+ * @param kind what happened, in terms that may be shown to a client
+ * @param cause what Java threw, or {@code null}; for the log only, since it names addresses and classes
+ */
+public record ProxyError(Kind kind, Throwable cause) {
+
+    /** Nothing listens at the upstream's address. */
+    public static final Kind CONNECTION_REFUSED = new Kind(
+            502,
+            "connection_refused",
+            "The upstream server refused the connection. It may be starting or stopped: try again soon.");
+
+    /** The upstream's name has no address. */
+    public static final Kind UNKNOWN_HOST = new Kind(
+            502, "dns_error", "The name of the upstream server is unknown. Someone has to correct the configuration.");
+
+    /** There is no way through the network to the upstream's address. */
+    public static final Kind UNREACHABLE = new Kind(
+            502, "destination_ip_unroutable", "The upstream server cannot be reached from here. Try again later.");
+
+    /** The upstream presented a certificate that is not trusted here. */
+    public static final Kind TLS_CERTIFICATE = new Kind(
+            502,
+            "tls_certificate_error",
+            "The upstream server's certificate is not trusted. Someone has to correct the configuration.");
+
+    /** No encrypted connection came about. */
+    public static final Kind TLS_PROTOCOL = new Kind(
+            502,
+            "tls_protocol_error",
+            "No encrypted connection to the upstream server came about. Someone has to correct the configuration.");
+
+    /** The connection ended, by FIN or RST, before the first byte of a response. */
+    public static final Kind CONNECTION_TERMINATED = new Kind(
+            502,
+            "connection_terminated",
+            "The upstream server ended the connection without an answer. Whether it acted on the request is unknown.");
+
+    /** The connection ended in the middle of the response. */
+    public static final Kind RESPONSE_INCOMPLETE = new Kind(
+            502, "http_response_incomplete", "The upstream server ended the connection in the middle of its answer.");
+
+    /** What came is not HTTP. */
+    public static final Kind PROTOCOL_ERROR =
+            new Kind(502, "http_protocol_error", "The upstream server's answer is not understandable as HTTP.");
+
+    /** The response's fields are longer than {@link ErrorHandlingProxy} accepts. */
+    public static final Kind RESPONSE_TOO_LARGE = new Kind(
+            502,
+            "http_response_header_section_size",
+            "The header of the upstream server's answer is too long. Someone has to correct the upstream server.");
+
+    /** The upstream did not accept a connection in time, 5 s unless configured. */
+    public static final Kind CONNECT_TIMEOUT = new Kind(
+            504, "connection_timeout", "The upstream server did not accept a connection in time. Try again later.");
+
+    /** The upstream did not answer, or stopped answering, for the idle timeout: 30 s unless configured. */
+    public static final Kind RESPONSE_TIMEOUT = new Kind(
+            504,
+            "http_response_timeout",
+            "The upstream server did not answer in time. Whether it acted on the request is unknown.");
+
+    /** Too many requests wait for a connection to the upstream already, 1024 unless configured. */
+    public static final Kind CONNECTION_LIMIT = new Kind(
+            503, "connection_limit_reached", "Too many requests wait for the upstream server. Try again later.");
+
+    /** The client's own upload broke: no fault of the upstream. */
+    public static final Kind CLIENT_UPLOAD = new Kind(
+            400, "http_request_error", "The request's body ended too early or was malformed. Send the request again.");
+
+    /** The client stopped sending in the middle of its upload. */
+    public static final Kind CLIENT_TIMEOUT =
+            new Kind(408, "http_request_error", "The request's body did not arrive in time. Send the request again.");
+
+    /** The fault is the proxy's own. */
+    public static final Kind INTERNAL =
+            new Kind(500, "proxy_internal_error", "The proxy failed. Its log tells its operator more.");
+
+    /**
+     * A kind of error. The constants of {@link ProxyError} are those of this step; whoever has another reason to refuse
+     * a request makes a kind for it.
+     *
+     * @param status the status code of the answer
+     * @param type the error type of RFC 9209, section 2.3
+     * @param detail one or two sentences for the person at the client: what happened, and what to do
+     */
+    public record Kind(int status, String type, String detail) {}
+
+    /**
+     * An error of that kind.
+     *
+     * @param kind not {@code null}
+     * @param cause {@code null} where nothing was thrown
+     */
+    public ProxyError {
+        Objects.requireNonNull(kind);
+    }
+
+    /**
+     * Why there is no response of the upstream's.
+     *
+     * @param failure what Jetty's client reports
+     * @param begun whether a part of the response had arrived
+     * @return the error, blamed on the upstream
+     */
+    public static ProxyError ofUpstream(Throwable failure, boolean begun) {
+        return new ProxyError(kindOf(failure, begun), failure);
+    }
+
+    /**
+     * Why a request's body could not be read from the client.
+     *
+     * @param failure what reading it ended with
+     * @return the error, blamed on the client
+     */
+    public static ProxyError ofClient(Throwable failure) {
+        return new ProxyError(failure instanceof TimeoutException ? CLIENT_TIMEOUT : CLIENT_UPLOAD, failure);
+    }
+
+    private static Kind kindOf(Throwable failure, boolean begun) {
+        if (failure instanceof SocketTimeoutException) return CONNECT_TIMEOUT;
+        if (failure instanceof TimeoutException) return RESPONSE_TIMEOUT;
+        if (failure instanceof ConnectException) return CONNECTION_REFUSED;
+        if (failure instanceof NoRouteToHostException) return UNREACHABLE;
+        if (failure instanceof UnknownHostException || failure instanceof UnresolvedAddressException)
+            return UNKNOWN_HOST;
+        if (failure instanceof SSLException) return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
+        if (failure instanceof HttpResponseException) return isTooLarge(failure) ? RESPONSE_TOO_LARGE : PROTOCOL_ERROR;
+        if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT;
+        if (failure instanceof EOFException
+                || failure instanceof SocketException
+                || failure instanceof ClosedChannelException)
+            return begun ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
+        return failure instanceof RuntimeException ? INTERNAL : PROTOCOL_ERROR;
+    }
+
+    private static boolean isTooLarge(Throwable failure) {
+        return failure.getCause() instanceof HttpException x
+                && String.valueOf(x.getReason()).contains("Too Large");
+    }
+
+    private static boolean isCertificate(Throwable failure) {
+        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
+                .anyMatch(CertificateException.class::isInstance);
+    }
+}

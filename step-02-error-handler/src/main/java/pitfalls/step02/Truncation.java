@@ -1,0 +1,57 @@
+package pitfalls.step02;
+
+import java.io.IOException;
+import java.net.StandardSocketOptions;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpHeaderValue;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.io.SocketChannelEndPoint;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+
+/** Lets a client tell half a response from a whole one (RFC 9112, section 8). */
+final class Truncation {
+    private Truncation() {}
+
+    /**
+     * Chunks a response of unknown length also where Jetty would let the end of the connection be its end: for a client
+     * that sent {@code Connection: close}.
+     */
+    static void makeVisible(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Response serverToProxyResponse,
+            Response proxyToClientResponse) {
+        boolean knowsChunks = clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1;
+        boolean hasBody = !HttpMethod.HEAD.is(clientToProxyRequest.getMethod())
+                && !HttpStatus.hasNoBody(serverToProxyResponse.getStatus());
+        boolean hasLength = serverToProxyResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
+        if (knowsChunks && hasBody && !hasLength)
+            proxyToClientResponse.getHeaders().put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
+    }
+
+    /** Ends the client's connection in the middle of a response. */
+    static void abort(
+            Request clientToProxyRequest,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback,
+            Throwable failure) {
+        var fields = proxyToClientResponse.getHeaders();
+        boolean visible = fields.contains(HttpHeader.CONTENT_LENGTH) || fields.contains(HttpHeader.TRANSFER_ENCODING);
+        if (!visible) resetOnClose(clientToProxyRequest);
+        proxyToClientCallback.failed(failure);
+    }
+
+    /** For an HTTP/1.0 client a FIN is the end of the body. An RST is not. */
+    private static void resetOnClose(Request clientToProxyRequest) {
+        var connection = clientToProxyRequest.getConnectionMetaData().getConnection();
+        if (!(connection.getEndPoint() instanceof SocketChannelEndPoint endPoint)) return;
+        try {
+            endPoint.getChannel().setOption(StandardSocketOptions.SO_LINGER, 0);
+        } catch (IOException closed) {
+            // The client has left, so nobody can mistake anything.
+        }
+    }
+}

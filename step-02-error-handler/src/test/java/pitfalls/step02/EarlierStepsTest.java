@@ -1,0 +1,16 @@
+package pitfalls.step02;
+
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.Nested;
+import pitfalls.step01.MinimalContract;
+
+class EarlierStepsTest {
+
+    @Nested
+    class Step_1_minimal implements MinimalContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new ErrorHandlingProxy(target);
+        }
+    }
+}

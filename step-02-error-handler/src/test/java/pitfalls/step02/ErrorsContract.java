@@ -1,0 +1,268 @@
+package pitfalls.step02;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.util.ajax.JSON;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import pitfalls.support.FullBacklog;
+import pitfalls.support.Gate;
+import pitfalls.support.LogLines;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+import pitfalls.support.ScriptedUpstream.Script;
+
+/** A proxy whose errors help the client and the operator, and nobody else. */
+public interface ErrorsContract extends LoopbackTest {
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target);
+
+    @Test
+    default void a_refused_connection_becomes_a_502_that_says_so() throws Exception {
+        var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=connection_refused");
+        assertThat(new JSON().fromJSON(response.body()))
+                .isEqualTo(Map.of(
+                        "title",
+                        "Bad Gateway",
+                        "status",
+                        502L,
+                        "detail",
+                        ProxyError.CONNECTION_REFUSED.detail(),
+                        "error",
+                        "connection_refused"));
+    }
+
+    @Test
+    default void an_error_is_one_line_in_the_log_with_its_cause_and_method_and_path_and_upstream() throws Exception {
+        String target = loopback.refusing();
+        var client = loopback.connect(loopback.serve(newProxy(target)));
+
+        try (var log = LogLines.of("pitfalls")) {
+            client.sendRequest("PUT /v1/key?token=secret", "Content-Length: 0").receiveResponse();
+
+            assertThat(log.lines())
+                    .containsExactly("WARN 502 connection_refused for PUT /v1/key to " + target
+                            + ": java.net.ConnectException: Connection refused");
+        }
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> an_upstream_that_does_not_answer_is_told_apart() {
+        return Stream.of(
+                failure("by FIN", 502, "connection_terminated", upstream -> upstream.receiveRequest()),
+                failure("by RST", 502, "connection_terminated", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.reset();
+                }),
+                failure("by garbage", 502, "http_protocol_error", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.send("garbage\r\n\r\n");
+                }),
+                failure("by an SSH banner", 502, "http_protocol_error", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.send("SSH-2.0-OpenSSH_9.2\r\n");
+                }),
+                failure("by fields of 20 kB", 502, "http_response_header_section_size", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.send(
+                            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Long: " + "x".repeat(20_000) + "\r\n\r\nok");
+                    upstream.ended();
+                }),
+                failure("by FIN within its fields", 502, "http_protocol_error", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.send("HTTP/1.1 200 OK\r\nX-Half: ");
+                }),
+                failure("by FIN before its body", 502, "http_response_incomplete", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+                }),
+                failure("by FIN before its first chunk", 502, "http_response_incomplete", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+                }),
+                failure("by silence", 504, "http_response_timeout", upstream -> {
+                    upstream.receiveRequest();
+                    upstream.ended();
+                }));
+    }
+
+    private DynamicTest failure(String how, int status, String type, Script script) {
+        return DynamicTest.dynamicTest(how, () -> {
+            var upstream = loopback.scripted(script);
+            var proxy = newProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
+            proxy.getHttpClient().setIdleTimeout(300);
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertError(response, status, type);
+        });
+    }
+
+    @Test
+    default void an_unknown_host_is_a_502() throws Exception {
+        String tooLongForDns = "x".repeat(64) + ".internal"; // so that nobody has to be asked for its address
+        var client = loopback.connect(loopback.serve(newProxy("http://" + tooLongForDns)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertError(response, 502, "dns_error");
+        assertThat(response.body()).doesNotContain(tooLongForDns);
+    }
+
+    @Test
+    @EnabledOnOs({OS.LINUX, OS.MAC})
+    default void a_connect_timeout_is_a_504() throws Exception {
+        try (var upstream = new FullBacklog()) {
+            var proxy = newProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
+            FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(200));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertError(response, 504, "connection_timeout");
+        }
+    }
+
+    @Test
+    default void nothing_of_a_response_that_died_survives_in_the_error() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSet-Cookie: sid=alice\r\nETag: \"1\"\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.fieldNames()).doesNotContain("Content-Encoding", "Set-Cookie", "ETag");
+    }
+
+    @Test
+    default void nothing_of_the_proxys_inside_is_shown_to_the_client() throws Exception {
+        String target = loopback.refusing();
+        var client = loopback.connect(loopback.serve(newProxy(target)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body())
+                .doesNotContain("127.0.0.1", target.substring(target.lastIndexOf(':')), "Exception", "java", "Jetty");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_broken_upload_is_the_fault_of_the_client() {
+        return Stream.of("by a bad chunk", "by FIN")
+                .map(how -> DynamicTest.dynamicTest(how, () -> {
+                    var uploadBegan = new Gate("the upstream has received the first chunk");
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveHead();
+                        connection.receiveChunk();
+                        uploadBegan.open();
+                        connection.ended();
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    client.sendRequest("POST /x", "Transfer-Encoding: chunked").send("3\r\nabc\r\n");
+                    uploadBegan.await();
+                    if (how.equals("by FIN")) client.shutdownOutput();
+                    else client.send("not a length\r\n");
+
+                    assertError(client.receiveResponse(), 400, "http_request_error");
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_truncated_response_looks_truncated() {
+        return Stream.of("HTTP/1.1", "HTTP/1.1\r\nConnection: close", "HTTP/1.0", "HTTP/1.0\r\nConnection: keep-alive")
+                .map(version -> DynamicTest.dynamicTest("to " + version.replace("\r\n", " "), () -> {
+                    var firstChunkArrived = new Gate("the client has received the first chunk");
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+                        firstChunkArrived.await();
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    client.send("GET /x " + version + "\r\nHost: www.example.com\r\n\r\n");
+                    var head = new RawMessage(client.receiveHead(), "", false);
+                    firstChunkArrived.open();
+
+                    assertThat(head.status()).isEqualTo(200);
+                    assertThat(client.receiveBodyOf(head).complete())
+                            .as("whether the client takes half a response for a whole one")
+                            .isFalse();
+                }));
+    }
+
+    @Test
+    default void a_whole_response_looks_whole_also_to_a_client_that_closes() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var response = client.sendRequest("GET /x", "Connection: close").receiveResponse();
+
+        assertThat(response.complete()).isTrue();
+        assertThat(response.body()).isEqualTo("abc");
+        assertThat(client.ended()).isTrue();
+    }
+
+    @Test
+    default void HEAD_gets_no_body() throws Exception {
+        var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
+
+        client.sendRequest("HEAD /x");
+        String head = client.receiveHead();
+        var next = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(head).startsWith("HTTP/1.1 502 ");
+        assertThat(next.startLine()).as("the next bytes on the connection").isEqualTo("HTTP/1.1 502 Bad Gateway");
+    }
+
+    @Test
+    default void after_an_error_the_same_connection_serves_the_next_request() throws Exception {
+        var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
+
+        var first =
+                client.sendRequest("POST /x", "Content-Length: 3").send("abc").receiveResponse();
+        var second = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(first.status()).isEqualTo(502);
+        assertThat(second.status()).isEqualTo(502);
+    }
+
+    @Test
+    default void after_an_error_in_the_middle_of_an_upload_the_connection_is_closed() throws Exception {
+        var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
+
+        var response = client.sendRequest("POST /x", "Content-Length: 1000000")
+                .send("abc")
+                .receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.field("Connection")).containsExactly("close");
+        assertThat(client.ended()).isTrue();
+    }
+
+    private static void assertError(RawMessage response, int status, String type) {
+        assertThat(response.status()).isEqualTo(status);
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=" + type);
+    }
+}

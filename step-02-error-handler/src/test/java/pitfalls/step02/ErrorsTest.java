@@ -1,0 +1,197 @@
+package pitfalls.step02;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.List;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import pitfalls.step01.MinimalProxy;
+import pitfalls.support.FullBacklog;
+import pitfalls.support.Gate;
+import pitfalls.support.LogLines;
+import pitfalls.support.LoopbackTest;
+
+class ErrorsTest {
+
+    @Nested
+    class Broken implements LoopbackTest {
+
+        @Test
+        void a_refused_connection_becomes_a_page_that_advertises_Jetty_and_no_log_line() throws Exception {
+            var client = loopback.connect(loopback.serve(new MinimalProxy(loopback.refusing())));
+
+            try (var log = LogLines.of("org.eclipse.jetty")) {
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(502);
+                assertThat(response.body()).contains("<html>", "Powered by Jetty");
+                assertThat(log.lines()).as("what the operator can learn").isEmpty();
+            }
+        }
+
+        @Test
+        void a_response_that_dies_before_its_body_becomes_a_500_with_the_text_of_a_Java_exception() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new MinimalProxy(upstream.target())));
+
+            try (var log = LogLines.of("org.eclipse.jetty")) {
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(500);
+                assertThat(response.body()).containsPattern("written \\d+ &gt; 10 content-length");
+                assertThat(log.lines()).hasSize(1);
+            }
+        }
+
+        @Test
+        void a_response_that_dies_before_its_first_chunk_leaves_its_fields_on_the_error_page() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nSet-Cookie: sid=alice\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new MinimalProxy(upstream.target())));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(502);
+            assertThat(response.field("Set-Cookie")).containsExactly("sid=alice");
+            assertThat(response.field("Content-Encoding"))
+                    .as("how the plain HTML page claims to be compressed")
+                    .containsExactly("gzip");
+        }
+
+        @Test
+        @EnabledOnOs({OS.LINUX, OS.MAC})
+        void a_connect_timeout_becomes_a_502() throws Exception {
+            try (var upstream = new FullBacklog()) {
+                var proxy = new MinimalProxy(upstream.target());
+                var client = loopback.connect(loopback.serve(proxy));
+                FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(200));
+
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).as("504 is for timeouts").isEqualTo(502);
+            }
+        }
+
+        @Test
+        void a_broken_upload_is_blamed_on_the_upstream() throws Exception {
+            var uploadBegan = new Gate("the upstream has received the first chunk");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                connection.receiveChunk();
+                uploadBegan.open();
+                connection.ended();
+            });
+            var client = loopback.connect(loopback.serve(new MinimalProxy(upstream.target())));
+
+            client.sendRequest("POST /x", "Transfer-Encoding: chunked").send("3\r\nabc\r\n");
+            uploadBegan.await();
+            var response = client.send("not a length\r\n").receiveResponse();
+
+            assertThat(response.status())
+                    .as("400 is for the client's own mistakes")
+                    .isEqualTo(502);
+        }
+
+        @Test
+        void a_truncated_response_looks_complete_to_a_client_that_sent_Connection_close() throws Exception {
+            var firstChunkArrived = new Gate("the client has received the first chunk");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+                firstChunkArrived.await();
+            });
+            var client = loopback.connect(loopback.serve(new MinimalProxy(upstream.target())));
+
+            client.sendRequest("GET /x", "Connection: close").receiveHead();
+            String body = client.receive(3);
+            firstChunkArrived.open();
+
+            assertThat(body + client.receiveToEnd())
+                    .as("everything, and no sign of an error")
+                    .isEqualTo("abc");
+        }
+    }
+
+    @Nested
+    class Fixed implements ErrorsContract {
+
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new ErrorHandlingProxy(target);
+        }
+
+        @Test
+        void the_responder_is_the_operators_to_choose() throws Exception {
+            var proxy = new ErrorHandlingProxy(loopback.refusing());
+            proxy.setErrorResponder((error, request, response) -> {
+                response.setStatus(503);
+                response.getHeaders().put("Retry-After", 1);
+                return "no leader for " + request.getHttpURI().getPath();
+            });
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(503);
+            assertThat(response.field("Retry-After")).containsExactly("1");
+            assertThat(response.body()).isEqualTo("no leader for /x");
+        }
+
+        @Test
+        void plain_text_is_ready_to_use() throws Exception {
+            var proxy = new ErrorHandlingProxy(loopback.refusing());
+            proxy.setErrorResponder(ErrorResponder.plainText());
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.field("Content-Type")).containsExactly("text/plain;charset=utf-8");
+            assertThat(response.body()).isEqualTo("upstream failed: connection refused\n");
+        }
+
+        @Test
+        void a_responder_that_throws_still_gives_a_plain_502() throws Exception {
+            var proxy = new ErrorHandlingProxy(loopback.refusing());
+            proxy.setErrorResponder((error, request, response) -> {
+                response.setStatus(200);
+                response.getHeaders().put("X-Half", "done");
+                throw new IllegalStateException("a bug in the responder");
+            });
+            var client = loopback.connect(loopback.serve(proxy));
+
+            try (var log = LogLines.of("pitfalls")) {
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(502);
+                assertThat(response.body()).isEmpty();
+                assertThat(response.fieldNames()).doesNotContain("X-Half");
+                assertThat(log.lines()).contains("WARN the error responder failed, the client gets a bare 502");
+            }
+        }
+
+        @Test
+        void a_fault_of_the_proxy_itself_is_a_500_through_the_responder() throws Exception {
+            var proxy = new ErrorHandlingProxy("localhost:8081");
+            var client = loopback.connect(loopback.serve(proxy));
+
+            try (var log = LogLines.of("pitfalls")) {
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(500);
+                assertThat(response.field("Proxy-Status"))
+                        .isEqualTo(List.of("reverse-proxy; error=proxy_internal_error"));
+                assertThat(log.lines()).singleElement().asString().contains("Invalid URI host");
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package pitfalls.step03;
+
+import java.util.Locale;
+import java.util.Set;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.util.URIUtil;
+
+/**
+ * The address of an upstream, read from what operators write.
+ *
+ * <p>{@code :8081}, {@code 8081}, {@code 0.0.0.0:8081} and {@code [::]:8081} say that a server listens on all its
+ * interfaces; from here it is dialled on loopback. {@code leader.internal}, {@code leader.internal:8081},
+ * {@code [::1]:8081} and {@code http://} or {@code https://} URLs are dialled as they are. A path is a base path, to be
+ * put before the client's. A missing port is 80, or 443 for https.
+ *
+ * @param scheme {@code http} or {@code https}
+ * @param host a name, an IPv4 address, or an IPv6 address in brackets
+ * @param port 1 to 65535
+ * @param basePath empty, or a path that begins with a slash and does not end with one
+ */
+public record Upstream(String scheme, String host, int port, String basePath) {
+    private static final String BAD_PORT = "its port is not between 1 and 65535";
+
+    private static final String NAME = "[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\\.?";
+    private static final String NUMERIC_NAME = "(.*\\.)?[0-9]+";
+    private static final String BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+    private static final String IPV4 = BYTE + "(\\." + BYTE + "){3}";
+    private static final String IPV6 = "\\[[0-9A-Fa-f:.]+]"; // read by HttpURI before
+
+    /**
+     * An upstream made of its parts, which are checked.
+     *
+     * @param scheme {@code http} or {@code https}
+     * @param host as in the result of {@link #parse}
+     * @param port 1 to 65535
+     * @param basePath empty, or with a slash at its begin and none at its end
+     * @throws IllegalArgumentException that says which one is wrong
+     */
+    public Upstream {
+        check(Set.of("http", "https").contains(scheme), "its scheme is neither http nor https");
+        check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
+        check(port >= 1 && port <= 65535, BAD_PORT);
+        check(basePath.matches("(/.*[^/])?"), "its base path does not begin with a slash, or ends with one");
+    }
+
+    /**
+     * Reads an address as operators write it.
+     *
+     * @param address what the operator wrote
+     * @return the upstream that is meant
+     * @throws IllegalArgumentException with one sentence that quotes the address, says what is wrong and what is right
+     */
+    public static Upstream parse(String address) {
+        try {
+            return normalize(address);
+        } catch (IllegalArgumentException x) {
+            String quoted = address == null ? "null" : "'" + address + "'";
+            throw new IllegalArgumentException(
+                    quoted + " is no address of an upstream, " + x.getMessage()
+                            + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
+                            + " http://leader.internal:8081/base/ or https://leader.internal",
+                    x);
+        }
+    }
+
+    private static Upstream normalize(String address) {
+        check(address != null && !address.isEmpty(), "it is empty");
+        check(address.chars().allMatch(c -> c > ' ' && c < 0x7F), "it contains white space or characters beyond ASCII");
+        String text = withScheme(address);
+        check(!text.matches("[^/]*//[^/]*:[0-9]{6,}(/.*)?"), BAD_PORT); // HttpURI would take 4294975377 for 8081
+        HttpURI url = readUrl(text);
+        check(url.getUser() == null, "it contains a user");
+        check(url.getQuery() == null, "it contains a query");
+        check(url.getFragment() == null, "it contains a fragment");
+        check(url.getHost() != null || url.getPort() >= 0, "it has no host");
+        check(!url.hasViolations(), "its base path is ambiguous");
+        String scheme = url.getScheme().toLowerCase(Locale.ROOT);
+        int port = url.getPort() < 0 ? URIUtil.getDefaultPortForScheme(scheme) : url.getPort();
+        return new Upstream(scheme, dialled(url.getHost()), port, withoutLastSlash(url.getPath()));
+    }
+
+    private static String withScheme(String address) {
+        if (address.matches("[0-9]+")) return "http://:" + address;
+        return address.contains("://") ? address : "http://" + address;
+    }
+
+    private static HttpURI readUrl(String url) {
+        try {
+            return HttpURI.from(url);
+        } catch (IllegalArgumentException x) {
+            throw new IllegalArgumentException("it is not a URL", x);
+        }
+    }
+
+    /** A server that listens everywhere also listens on loopback; a wildcard is no address to connect to. */
+    private static String dialled(String host) {
+        if (host == null || host.equals("0.0.0.0")) return "127.0.0.1";
+        if (host.equals("[::]")) return "[::1]";
+        return host.toLowerCase(Locale.ROOT);
+    }
+
+    private static String withoutLastSlash(String path) {
+        return path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+    }
+
+    /** A name whose last label is a number would be taken for a part of an IPv4 address: 8081 is 0.0.31.145. */
+    private static boolean isHost(String host) {
+        return host.matches(IPV6) || (host.matches(NUMERIC_NAME) ? host.matches(IPV4) : host.matches(NAME));
+    }
+
+    private static void check(boolean condition, String complaint) {
+        if (!condition) throw new IllegalArgumentException(complaint);
+    }
+
+    /**
+     * Puts a client's path and query behind the base path, byte for byte.
+     *
+     * @param pathQuery as the client sent it, or {@code *}, which stays as it is
+     * @return the URI to request from this upstream
+     */
+    public HttpURI resolve(String pathQuery) {
+        if (pathQuery.equals("*")) return HttpURI.from(scheme, host, port, pathQuery);
+        String slash = pathQuery.startsWith("/") ? "" : "/";
+        return HttpURI.from(scheme, host, port, basePath + slash + pathQuery);
+    }
+
+    /** {@return a URL that {@link #parse} reads as the same upstream} */
+    @Override
+    public String toString() {
+        return scheme + "://" + host + ":" + port + basePath;
+    }
+}

@@ -1,0 +1,83 @@
+package pitfalls.step03;
+
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.ErrorHandlingProxy;
+import pitfalls.step02.ProxyError;
+
+/**
+ * The {@link ErrorHandlingProxy}, with addresses that are right on both sides: the target is what operators write, and
+ * is checked at once; the client's URL arrives at the upstream byte for byte, and never picks the upstream.
+ */
+public class UrlNormalizingProxy extends ErrorHandlingProxy {
+
+    /**
+     * Lets a server pass on every request target that a proxy can pass on, {@code /a%2Fb} and {@code //a} among them,
+     * where Jetty's default is to refuse with 400 what two programs may read differently. It is set on the server's
+     * {@code HttpConfiguration}, and only by whoever wants it.
+     *
+     * <p>Danger: a handler in front of the proxy that decides by the decoded path, say who may see {@code /admin}, can
+     * be outwitted with such targets; and a base path is no fence, since the upstream may take {@code /..%2F} for a
+     * way out of it.
+     */
+    public static final UriCompliance GATEWAY_URI_COMPLIANCE = UriCompliance.UNSAFE.without(
+            "GATEWAY", UriCompliance.Violation.FRAGMENT, UriCompliance.Violation.USER_INFO);
+
+    private static final ProxyError.Kind CONNECT_METHOD =
+            new ProxyError.Kind(501, "http_request_denied", "CONNECT is for forward proxies. This is a reverse proxy.");
+    private static final ProxyError.Kind MANGLED_TARGET = new ProxyError.Kind(
+            400, "http_request_error", "The request target has bytes that are not UTF-8. Percent-encode them.");
+
+    private final Upstream upstream;
+
+    /**
+     * A proxy to one target.
+     *
+     * @param target an address as {@link Upstream#parse} reads it
+     * @throws IllegalArgumentException if it is none, in one sentence
+     */
+    public UrlNormalizingProxy(String target) {
+        this(Upstream.parse(target));
+    }
+
+    /**
+     * A proxy to one upstream.
+     *
+     * @param upstream where to forward to
+     */
+    public UrlNormalizingProxy(Upstream upstream) {
+        super(upstream.toString());
+        this.upstream = upstream;
+    }
+
+    @Override
+    protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
+        return upstream.resolve(clientToProxyRequest.getHttpURI().getPathQuery());
+    }
+
+    @Override
+    protected org.eclipse.jetty.client.Request newProxyToServerRequest(Request clientToProxyRequest, HttpURI uri) {
+        return new VerbatimRequest(getHttpClient(), uri).method(clientToProxyRequest.getMethod());
+    }
+
+    @Override
+    public boolean handle(
+            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        ProxyError.Kind refusal = refusalOf(clientToProxyRequest);
+        if (refusal == null) return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        var error = new ProxyError(refusal, null);
+        refuse(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        return true;
+    }
+
+    /** Why the request has no target that could be forwarded; {@code null} if it has one. */
+    private static ProxyError.Kind refusalOf(Request clientToProxyRequest) {
+        if (HttpMethod.CONNECT.is(clientToProxyRequest.getMethod())) return CONNECT_METHOD;
+        boolean mangled = clientToProxyRequest.getHttpURI().getPathQuery().indexOf('\uFFFD') >= 0;
+        return mangled ? MANGLED_TARGET : null;
+    }
+}

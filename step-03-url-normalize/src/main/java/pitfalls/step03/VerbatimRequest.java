@@ -1,0 +1,45 @@
+package pitfalls.step03;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.net.URI;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.transport.HttpConversation;
+import org.eclipse.jetty.client.transport.HttpRequest;
+import org.eclipse.jetty.http.HttpURI;
+
+/**
+ * A request that puts its target on the wire as it is. Jetty's own sends it through {@link URI}, which refuses
+ * <code>{</code> and {@code my_service}, and takes what follows {@code //} for a host.
+ */
+final class VerbatimRequest extends HttpRequest {
+    private static final URI REPLACED = URI.create("http://replaced");
+
+    private final String path;
+    private final String query;
+
+    VerbatimRequest(HttpClient client, HttpURI uri) {
+        super(client, new HttpConversation(), REPLACED);
+        scheme(uri.getScheme()).host(uri.getHost()).port(uri.getPort());
+        String target = asSent(uri.getPathQuery());
+        int questionMark = target.indexOf('?');
+        path = questionMark < 0 ? target : target.substring(0, questionMark);
+        query = questionMark < 0 ? null : target.substring(questionMark + 1);
+    }
+
+    @Override
+    public String getPath() {
+        return path;
+    }
+
+    @Override
+    public String getQuery() {
+        return query;
+    }
+
+    /** Jetty reads a target as UTF-8 and writes it as ISO-8859-1; this keeps its bytes beyond ASCII. */
+    private static String asSent(String target) {
+        return new String(target.getBytes(UTF_8), ISO_8859_1);
+    }
+}

@@ -1,0 +1,25 @@
+package pitfalls.step03;
+
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.Nested;
+import pitfalls.step01.MinimalContract;
+import pitfalls.step02.ErrorsContract;
+
+class EarlierStepsTest {
+
+    @Nested
+    class Step_1_minimal implements MinimalContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new UrlNormalizingProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_2_errors implements ErrorsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new UrlNormalizingProxy(target);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package pitfalls.step03;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assumptions.assumeThatCode;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.util.stream.Stream;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.LoopbackTest;
+
+/** A proxy that takes the addresses that operators write, and leaves alone those that clients send. */
+public interface UrlContract extends LoopbackTest {
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target);
+
+    @TestFactory
+    default Stream<DynamicTest> an_address_as_operators_write_it_reaches_the_upstream() {
+        return Stream.of(":PORT", "PORT", "localhost:PORT", "127.0.0.1:PORT", "0.0.0.0:PORT", "HTTP://localhost:PORT/")
+                .map(address -> DynamicTest.dynamicTest(address, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var target = address.replace("PORT", String.valueOf(upstream.getPort()));
+                    var client = loopback.connect(loopback.serve(newProxy(target)));
+
+                    var response = client.sendRequest("GET /x?a=1").receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(200);
+                    assertThat(upstream.takeRequest().getTarget()).isEqualTo("/x?a=1");
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> an_address_that_is_none_is_refused_at_construction() {
+        return Stream.of("", "not a url", "ftp://x", "http://", ":99999")
+                .map(address -> DynamicTest.dynamicTest("'" + address + "'", () -> assertThatIllegalArgumentException()
+                        .isThrownBy(() -> newProxy(address))
+                        .withMessageStartingWith("'" + address + "' is no address of an upstream")));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> the_URL_of_the_client_survives_byte_for_byte() {
+        return Stream.of(
+                        "/a%2Fb",
+                        "/a%5Cb",
+                        "/a%25b",
+                        "/%c3",
+                        "//",
+                        "//a//b",
+                        "/a//",
+                        "/a/../b",
+                        "/a/./b",
+                        "/a/%2e%2e/b",
+                        "/a/..;/b",
+                        "/{id}",
+                        "/a|b",
+                        "/a\\b",
+                        "/a\"<>^`b",
+                        "/x?q={a}|[b]",
+                        "/x?q=\"<>^`",
+                        "/x?%zz",
+                        "/x?%",
+                        "/x?",
+                        "/x??",
+                        "/x?a=http://evil.example/",
+                        "/:80/x",
+                        "/caf\u00c3\u00a9?caf\u00c3\u00a9")
+                .map(target -> DynamicTest.dynamicTest(target, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        String seen = connection.receiveRequest().target();
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target()), gateway()));
+
+                    var response = client.sendRequest("GET " + target).receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(200);
+                    assertThat(response.body()).as("what the upstream saw").isEqualTo(target);
+                }));
+    }
+
+    @Test
+    default void OPTIONS_of_the_whole_server_is_passed_on_as_such() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream) + "/base")));
+
+        var response = client.sendRequest("OPTIONS *").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+        assertThat(upstream.takeRequest().getTarget()).isEqualTo("*");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_client_cannot_pick_the_upstream() {
+        return Stream.of(
+                        "//INTERNAL/x",
+                        "//INTERNAL",
+                        "///INTERNAL/x",
+                        "/\\INTERNAL/x",
+                        "/@INTERNAL/x",
+                        "@INTERNAL/x",
+                        "/..//INTERNAL/x",
+                        "http://INTERNAL/x",
+                        "HTTP://INTERNAL",
+                        "http://INTERNAL//INTERNAL/x")
+                .map(target -> DynamicTest.dynamicTest(target, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var internal = loopback.upstream(ok());
+                    var host = "127.0.0.1:" + internal.getPort();
+                    var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream)), gateway()));
+
+                    client.send("GET " + target.replace("INTERNAL", host) + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+                            .receiveResponse();
+
+                    assertThat(internal.getRequestCount()).isZero();
+                }));
+    }
+
+    @Test
+    default void CONNECT_is_refused_and_reaches_nobody() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        var response = client.send("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
+                .receiveResponse();
+
+        assertThat(response.status()).isEqualTo(501);
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=http_request_denied");
+        assertThat(upstream.getRequestCount()).isZero();
+    }
+
+    @Test
+    default void a_URL_that_cannot_survive_is_refused() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream)), gateway()));
+
+        var response = client.sendRequest("GET /caf\u00e9").receiveResponse();
+
+        assertThat(response.status()).as("a byte that is not UTF-8").isEqualTo(400);
+        assertThat(upstream.getRequestCount()).isZero();
+    }
+
+    @Test
+    default void an_IPv6_address_reaches_its_upstream() throws Exception {
+        assumeThatCode(() -> new ServerSocket(0, 1, InetAddress.getByName("::1")).close())
+                .as("this machine has IPv6")
+                .doesNotThrowAnyException();
+        var upstream = loopback.scriptedOn("::1", connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy("[::]:" + upstream.port())));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(204);
+    }
+
+    /** The configuration of a server that passes on every target. */
+    private static HttpConfiguration gateway() {
+        var configuration = new HttpConfiguration();
+        configuration.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
+        return configuration;
+    }
+}

@@ -1,0 +1,174 @@
+package pitfalls.step03;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.net.InetSocketAddress;
+import java.net.MalformedURLException;
+import java.net.URI;
+import java.net.URL;
+import java.util.List;
+import java.util.stream.Stream;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.step02.ErrorHandlingProxy;
+import pitfalls.support.LoopbackTest;
+
+class UrlTest {
+
+    @Nested
+    class Broken implements LoopbackTest {
+
+        @Test
+        void a_bare_port_is_no_URL_for_any_of_the_parsers() {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> URI.create(":8081"))
+                    .withMessageContaining("Expected scheme name at index 0");
+            assertThatThrownBy(() -> new URL(":8081"))
+                    .isInstanceOf(MalformedURLException.class)
+                    .hasMessageContaining("no protocol");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> HttpURI.from(":8081"))
+                    .withMessage("Bad Scheme");
+        }
+
+        @Test
+        void localhost_with_a_port_is_read_without_complaint_as_something_else() {
+            assertThat(URI.create("localhost:8081"))
+                    .extracting(URI::getScheme, URI::getHost, URI::getSchemeSpecificPart)
+                    .containsExactly("localhost", null, "8081");
+            assertThat(HttpURI.from("localhost:8081"))
+                    .extracting(HttpURI::getScheme, HttpURI::getHost, HttpURI::getPath)
+                    .containsExactly("localhost", null, "8081");
+            assertThatThrownBy(() -> new URL("localhost:8081"))
+                    .as("only the oldest of the three refuses it")
+                    .hasMessageContaining("unknown protocol: localhost");
+        }
+
+        @Test
+        void http_in_front_of_a_bare_port_is_a_URL_without_a_host() {
+            assertThat(URI.create("http://:8081").getHost()).isNull();
+            assertThat(HttpURI.from("http://:8081").getHost()).isNull();
+        }
+
+        @TestFactory
+        Stream<DynamicTest> the_proxy_starts_cleanly_and_answers_500_to_every_request() {
+            return Stream.of(":PORT", "PORT", "localhost:PORT", "127.0.0.1:PORT")
+                    .map(address -> DynamicTest.dynamicTest(address, () -> {
+                        var upstream = loopback.upstream();
+                        var target = address.replace("PORT", String.valueOf(upstream.getPort()));
+                        var client = loopback.connect(loopback.serve(new ErrorHandlingProxy(target)));
+
+                        var first = client.sendRequest("GET /x").receiveResponse();
+                        var second = client.sendRequest("GET /y").receiveResponse();
+
+                        assertThat(List.of(first.status(), second.status())).containsExactly(500, 500);
+                        assertThat(upstream.getRequestCount()).isZero();
+                    }));
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_URL_that_the_server_lets_pass_is_a_500_in_the_proxy() {
+            return Stream.of("/x?q={a}|[b]", "/x?%zz", "/x?q=\"<>^`", "*")
+                    .map(target -> DynamicTest.dynamicTest(target, () -> {
+                        var upstream = loopback.upstream();
+                        var client = loopback.connect(loopback.serve(new ErrorHandlingProxy(targetOf(upstream))));
+
+                        var response = client.sendRequest("OPTIONS " + target).receiveResponse();
+
+                        assertThat(response.status()).isEqualTo(500);
+                    }));
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_URL_that_two_programs_may_read_differently_is_a_400_of_the_server() {
+            return Stream.of("/a%2Fb", "//a", "/a/%2e%2e/b", "/a|b", "/a%25b")
+                    .map(target -> DynamicTest.dynamicTest(target, () -> {
+                        var upstream = loopback.upstream();
+                        var client = loopback.connect(loopback.serve(new ErrorHandlingProxy(targetOf(upstream))));
+
+                        var response = client.sendRequest("GET " + target).receiveResponse();
+
+                        assertThat(response.status()).isEqualTo(400);
+                    }));
+        }
+
+        @Test
+        void the_name_of_a_docker_compose_service_is_a_500() throws Exception {
+            var client = loopback.connect(loopback.serve(new ErrorHandlingProxy("http://my_service:8081")));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(500);
+        }
+    }
+
+    @Nested
+    class Fixed implements UrlContract {
+
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new UrlNormalizingProxy(target);
+        }
+
+        @Test
+        void the_name_of_a_docker_compose_service_works() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var proxy = new UrlNormalizingProxy("my_service:" + upstream.getPort()) {
+                @Override
+                protected void configureHttpClient(HttpClient httpClient) {
+                    super.configureHttpClient(httpClient);
+                    httpClient.setSocketAddressResolver((host, port, context, promise) -> {
+                        if (host.equals("my_service"))
+                            promise.succeeded(List.of(new InetSocketAddress("127.0.0.1", port)));
+                        else promise.failed(new IllegalArgumentException(host));
+                    });
+                }
+            };
+            var client = loopback.connect(loopback.serve(proxy));
+
+            client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
+
+            assertThat(upstream.takeRequest().getHeaders().get("Host")).isEqualTo("my_service:" + upstream.getPort());
+        }
+
+        @Test
+        void unless_the_server_is_told_to_pass_them_on_ambiguous_URLs_are_refused() throws Exception {
+            var upstream = loopback.upstream();
+            var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+            assertThat(client.sendRequest("GET /a%2Fb").receiveResponse().status())
+                    .isEqualTo(400);
+        }
+
+        @Test
+        void a_base_path_is_no_fence_once_the_server_passes_everything_on() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var configuration = new HttpConfiguration();
+            configuration.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
+            var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream) + "/public"), configuration));
+
+            client.sendRequest("GET /..%2Fsecret").receiveResponse();
+
+            assertThat(upstream.takeRequest().getTarget())
+                    .as("an upstream that decodes before it normalizes reads /secret")
+                    .isEqualTo("/public/..%2Fsecret");
+        }
+
+        @Test
+        void a_user_or_a_fragment_in_a_request_target_is_refused_by_the_server_all_the_same() {
+            assertThat(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE.getAllowed())
+                    .doesNotContain(UriCompliance.Violation.USER_INFO, UriCompliance.Violation.FRAGMENT);
+        }
+    }
+}
