@@ -14,6 +14,7 @@ import okio.Buffer;
 import okio.ByteString;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
@@ -26,6 +27,7 @@ public interface MinimalContract extends LoopbackTest {
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target);
 
+    @Order(1)
     @TestFactory
     default Stream<DynamicTest> path_and_query_arrive_byte_for_byte() {
         return Stream.of(
@@ -50,6 +52,7 @@ public interface MinimalContract extends LoopbackTest {
                 }));
     }
 
+    @Order(2)
     @Test
     default void the_base_path_of_the_target_is_joined_with_exactly_one_slash() throws Exception {
         var upstream = loopback.upstream(ok(), ok());
@@ -63,6 +66,7 @@ public interface MinimalContract extends LoopbackTest {
         assertThat(upstream.takeRequest().getTarget()).isEqualTo("/base/x?a=1");
     }
 
+    @Order(3)
     @TestFactory
     default Stream<DynamicTest> every_method_is_forwarded() {
         return Stream.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -8,6 +8,7 @@ import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.util.ajax.JSON;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -25,6 +26,7 @@ public interface ErrorsContract extends LoopbackTest {
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target);
 
+    @Order(1)
     @Test
     default void a_refused_connection_becomes_a_502_that_says_so() throws Exception {
         var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
@@ -46,6 +48,7 @@ public interface ErrorsContract extends LoopbackTest {
                         "connection_refused"));
     }
 
+    @Order(2)
     @Test
     default void an_error_is_one_line_in_the_log_with_its_cause_and_method_and_path_and_upstream() throws Exception {
         String target = loopback.refusing();
@@ -60,6 +63,7 @@ public interface ErrorsContract extends LoopbackTest {
         }
     }
 
+    @Order(3)
     @TestFactory
     default Stream<DynamicTest> an_upstream_that_does_not_answer_is_told_apart() {
         return Stream.of(
@@ -154,7 +158,7 @@ public interface ErrorsContract extends LoopbackTest {
     }
 
     @Test
-    default void nothing_of_the_proxys_inside_is_shown_to_the_client() throws Exception {
+    default void nothing_of_the_inside_of_the_proxy_is_shown_to_the_client() throws Exception {
         String target = loopback.refusing();
         var client = loopback.connect(loopback.serve(newProxy(target)));
 

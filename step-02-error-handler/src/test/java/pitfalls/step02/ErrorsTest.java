@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -20,6 +21,7 @@ class ErrorsTest {
     @Nested
     class Broken implements LoopbackTest {
 
+        @Order(1)
         @Test
         void a_refused_connection_becomes_a_page_that_advertises_Jetty_and_no_log_line() throws Exception {
             var client = loopback.connect(loopback.serve(new MinimalProxy(loopback.refusing())));
@@ -33,6 +35,7 @@ class ErrorsTest {
             }
         }
 
+        @Order(2)
         @Test
         void a_response_that_dies_before_its_body_becomes_a_500_with_the_text_of_a_Java_exception() throws Exception {
             var upstream = loopback.scripted(connection -> {

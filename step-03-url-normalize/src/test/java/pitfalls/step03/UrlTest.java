@@ -19,6 +19,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step02.ErrorHandlingProxy;
@@ -29,6 +30,7 @@ class UrlTest {
     @Nested
     class Broken implements LoopbackTest {
 
+        @Order(1)
         @Test
         void a_bare_port_is_no_URL_for_any_of_the_parsers() {
             assertThatIllegalArgumentException()
@@ -42,6 +44,7 @@ class UrlTest {
                     .withMessage("Bad Scheme");
         }
 
+        @Order(2)
         @Test
         void localhost_with_a_port_is_read_without_complaint_as_something_else() {
             assertThat(URI.create("localhost:8081"))
@@ -61,6 +64,7 @@ class UrlTest {
             assertThat(HttpURI.from("http://:8081").getHost()).isNull();
         }
 
+        @Order(3)
         @TestFactory
         Stream<DynamicTest> the_proxy_starts_cleanly_and_answers_500_to_every_request() {
             return Stream.of(":PORT", "PORT", "localhost:PORT", "127.0.0.1:PORT")
