@@ -2,6 +2,7 @@ package pitfalls.step01;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
 import org.eclipse.jetty.client.HttpClient;
@@ -42,8 +43,8 @@ class MinimalTest {
             loopback.connect(proxy).sendRequest("POST /login").receiveResponse();
             loopback.connect(proxy).sendRequest("GET /inbox").receiveResponse();
 
-            upstream.takeRequest();
-            assertThat(upstream.takeRequest().getHeaders().get("Cookie"))
+            received(upstream);
+            assertThat(received(upstream).getHeaders().get("Cookie"))
                     .as("what the upstream got from a second client, which sent no cookie")
                     .isEqualTo("sid=alice");
         }

@@ -20,8 +20,8 @@ public final class FullBacklog implements Closeable {
     private final List<Socket> waiting = new ArrayList<>();
 
     public FullBacklog() throws IOException {
-        boolean full = false;
-        while (!full) {
+        for (boolean full = false; !full; ) {
+            if (waiting.size() > 64) throw new IOException("this system accepts connections beyond the backlog");
             Socket socket = new Socket();
             waiting.add(socket);
             try {

@@ -1,5 +1,7 @@
 package pitfalls.support;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -7,10 +9,12 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
+import mockwebserver3.RecordedRequest;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -52,6 +56,13 @@ public final class Loopback implements AfterEachCallback {
     /** The address of that upstream, as a proxy's target. */
     public static String targetOf(MockWebServer upstream) {
         return "http://127.0.0.1:" + upstream.getPort();
+    }
+
+    /** The next request that this upstream has received; fails if there is none soon. */
+    public static RecordedRequest received(MockWebServer upstream) throws InterruptedException {
+        RecordedRequest request = upstream.takeRequest(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        assertThat(request).as("a request that reaches the upstream").isNotNull();
+        return request;
     }
 
     /** An upstream that plays these scripts, one for each connection. */

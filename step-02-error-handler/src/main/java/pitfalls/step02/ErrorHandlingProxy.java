@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
@@ -13,15 +13,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 import pitfalls.step01.MinimalProxy;
+import pitfalls.step02.ProxyError.Progress;
 
 /**
  * The {@link MinimalProxy}, with errors that help: the client gets an answer of the operator's choice, the log one line
- * with the cause, and a response that broke off is never mistaken for a complete one.
+ * with the cause, and a response that broke off can be told from a complete one.
  */
 public class ErrorHandlingProxy extends MinimalProxy {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorHandlingProxy.class);
-    private static final String CLIENT_FAILURE = ErrorHandlingProxy.class.getName() + ".clientFailure";
-    private static final int MAX_RESPONSE_FIELDS = 12 * 1024; // of the 16 KiB that a Jetty server can send
+    private static final String BEGUN = ErrorHandlingProxy.class.getName() + ".begun";
+    private static final int MAX_REQUEST_FIELDS = 16 * 1024; // Jetty's server accepts 8 KiB, to which a proxy adds
+    private static final int MAX_RESPONSE_FIELDS = 15 * 1024; // Jetty's server can send 16 KiB, and adds some itself
     private static final int LONGEST_CAUSE = 160;
 
     private ErrorResponder errorResponder = ErrorResponder.problemJson();
@@ -43,13 +45,37 @@ public class ErrorHandlingProxy extends MinimalProxy {
             Response proxyToClientResponse,
             Callback proxyToClientCallback,
             Throwable failure) {
-        var error = clientToProxyRequest.getAttribute(CLIENT_FAILURE) instanceof Throwable clientFailure
-                ? ProxyError.ofClient(clientFailure)
-                : ProxyError.ofUpstream(failure, serverToProxyResponse.getStatus() > 0);
-        log(error, clientToProxyRequest, originOf(proxyToServerRequest));
-        if (proxyToClientResponse.isCommitted())
+        var error = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
+        if (proxyToClientResponse.isCommitted()) {
+            boolean clientLeft = failure instanceof EofException; // Jetty's own: a write has failed
+            if (clientLeft) error = new ProxyError(ProxyError.CLIENT_LEFT, failure);
+            log("aborted", error, clientToProxyRequest, originOf(proxyToServerRequest));
             Truncation.abort(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback, failure);
-        else respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        } else {
+            log("answered", error, clientToProxyRequest, originOf(proxyToServerRequest));
+            respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        }
+    }
+
+    /**
+     * Finds out whose fault a failure is, and of which kind.
+     *
+     * @param clientToProxyRequest the request that got no response, or half of one
+     * @param proxyToServerRequest the request that was made of it
+     * @param serverToProxyResponse what there is of the response
+     * @param failure what Jetty's client reports
+     * @return the error to answer with
+     */
+    protected ProxyError errorOf(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            org.eclipse.jetty.client.Response serverToProxyResponse,
+            Throwable failure) {
+        ProxyError error = ClientUpload.errorOf(clientToProxyRequest, failure);
+        if (error != null) return error;
+        if (serverToProxyResponse.getStatus() > 0) return ProxyError.ofUpstream(failure, Progress.RESPONSE_BEGUN);
+        boolean begun = proxyToServerRequest.getAttributes().containsKey(BEGUN);
+        return ProxyError.ofUpstream(failure, begun ? Progress.REQUEST_BEGUN : Progress.NOT_SENT);
     }
 
     /** {@return what a client reads when the proxy has to answer instead of the upstream} */
@@ -80,7 +106,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
             Request clientToProxyRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        log(error, clientToProxyRequest, "no upstream");
+        log("answered", error, clientToProxyRequest, "no upstream");
         respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
@@ -93,17 +119,20 @@ public class ErrorHandlingProxy extends MinimalProxy {
         try {
             begin(error, proxyToClientResponse);
             body = errorResponder.respond(error, clientToProxyRequest, proxyToClientResponse);
-        } catch (Exception x) {
+        } catch (Throwable x) {
             LOG.warn(
                     "the error responder failed, the client gets a bare {}",
                     error.kind().status(),
                     x);
+            if (proxyToClientResponse.isCommitted()) {
+                proxyToClientCallback.failed(x);
+                return;
+            }
             begin(error, proxyToClientResponse);
             body = null;
         }
         byte[] content = (body == null ? "" : body).getBytes(StandardCharsets.UTF_8);
         proxyToClientResponse.getHeaders().put(HttpHeader.CONTENT_LENGTH, content.length);
-        clientToProxyRequest.consumeAvailable(); // or else the connection is closed after this response
         proxyToClientResponse.write(true, ByteBuffer.wrap(content), proxyToClientCallback);
     }
 
@@ -123,27 +152,17 @@ public class ErrorHandlingProxy extends MinimalProxy {
         try {
             return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
         } catch (RuntimeException x) {
-            var error = new ProxyError(ProxyError.INTERNAL, x);
-            refuse(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            refuse(ProxyError.ofProxy(x), clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
             return true;
         }
     }
 
-    /** Remembers that it was the client's upload that failed: Jetty reports it as if it were the upstream's failure. */
     @Override
     protected org.eclipse.jetty.client.Request.Content newProxyToServerRequestContent(
             Request clientToProxyRequest,
             Response proxyToClientResponse,
             org.eclipse.jetty.client.Request proxyToServerRequest) {
-        return new ProxyRequestContent(clientToProxyRequest) {
-            @Override
-            public Content.Chunk read() {
-                Content.Chunk chunk = super.read();
-                if (Content.Chunk.isFailure(chunk))
-                    clientToProxyRequest.setAttribute(CLIENT_FAILURE, chunk.getFailure());
-                return chunk;
-            }
-        };
+        return new ClientUpload(clientToProxyRequest);
     }
 
     @Override
@@ -152,34 +171,59 @@ public class ErrorHandlingProxy extends MinimalProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
+        proxyToServerRequest.onRequestBegin(request -> request.attribute(BEGUN, true));
         proxyToServerRequest.onResponseHeaders(serverToProxyResponse ->
                 Truncation.makeVisible(clientToProxyRequest, serverToProxyResponse, proxyToClientResponse));
         super.sendProxyToServerRequest(
                 clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
-    /** Refuses a response whose fields the server side could not send on: Jetty would notice too late to answer well. */
+    /**
+     * Passes on what a server accepts from its clients, and refuses from an upstream what the server could not send:
+     * Jetty would notice too late to answer well.
+     */
     @Override
     protected void configureHttpClient(HttpClient httpClient) {
         super.configureHttpClient(httpClient);
+        httpClient.setMaxRequestHeadersSize(MAX_REQUEST_FIELDS);
         httpClient.setMaxResponseHeadersSize(MAX_RESPONSE_FIELDS);
     }
 
-    private static void log(ProxyError error, Request clientToProxyRequest, String upstream) {
-        String cause = String.valueOf(error.cause()); // some of Jetty's are dumps of a connection
+    private static void log(String verb, ProxyError error, Request clientToProxyRequest, String upstream) {
         LOG.atLevel(error.kind().status() < 500 ? Level.INFO : Level.WARN)
                 .log(
-                        "{} {} for {} {} to {}: {}",
+                        "{} {} {} for {} {} to {}: {}",
+                        verb,
                         error.kind().status(),
                         error.kind().type(),
                         clientToProxyRequest.getMethod(),
-                        clientToProxyRequest.getHttpURI().getPath(),
+                        printable(clientToProxyRequest.getHttpURI().getPath()),
                         upstream,
-                        cause.length() <= LONGEST_CAUSE ? cause : cause.substring(0, LONGEST_CAUSE) + "…");
+                        summary(error.cause()));
         LOG.debug("the cause in full", error.cause());
     }
 
-    private static String originOf(org.eclipse.jetty.client.Request request) {
+    /** Some of Jetty's messages are dumps of a connection, hundreds of characters long. */
+    private static String summary(Throwable cause) {
+        if (cause == null) return "refused";
+        String text = cause.toString();
+        return text.length() <= LONGEST_CAUSE
+                ? printable(text)
+                : cause.getClass().getName();
+    }
+
+    /** What a client or an upstream sent must not look like a line of the log. */
+    private static String printable(String text) {
+        return text == null ? "" : text.replaceAll("[^ -~]", "?");
+    }
+
+    /**
+     * Names an upstream in the log.
+     *
+     * @param request a request to it
+     * @return its scheme, host and port
+     */
+    protected static String originOf(org.eclipse.jetty.client.Request request) {
         return request.getScheme() + "://" + request.getHost() + ":" + request.getPort();
     }
 }

@@ -1,8 +1,8 @@
 package pitfalls.step02;
 
 import java.io.EOFException;
+import java.io.IOException;
 import java.net.ConnectException;
-import java.net.NoRouteToHostException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import org.eclipse.jetty.client.HttpResponseException;
 import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.http.HttpStatus;
 
 /**
  * Why the proxy, and not the upstream, has to answer a request.
@@ -35,7 +36,7 @@ public record ProxyError(Kind kind, Throwable cause) {
     public static final Kind UNKNOWN_HOST = new Kind(
             502, "dns_error", "The name of the upstream server is unknown. Someone has to correct the configuration.");
 
-    /** There is no way through the network to the upstream's address. */
+    /** There is no way to the upstream's address: no route, or no free port here. */
     public static final Kind UNREACHABLE = new Kind(
             502, "destination_ip_unroutable", "The upstream server cannot be reached from here. Try again later.");
 
@@ -71,7 +72,7 @@ public record ProxyError(Kind kind, Throwable cause) {
             "http_response_header_section_size",
             "The header of the upstream server's answer is too long. Someone has to correct the upstream server.");
 
-    /** The upstream did not accept a connection in time, 5 s unless configured. */
+    /** No connection to the upstream came about in time, its name's look-up included: 5 s and 15 s unless configured. */
     public static final Kind CONNECT_TIMEOUT = new Kind(
             504, "connection_timeout", "The upstream server did not accept a connection in time. Try again later.");
 
@@ -93,6 +94,10 @@ public record ProxyError(Kind kind, Throwable cause) {
     public static final Kind CLIENT_TIMEOUT =
             new Kind(408, "http_request_error", "The request's body did not arrive in time. Send the request again.");
 
+    /** The client left while it was being sent the response. For the log: nobody is there to be answered. */
+    public static final Kind CLIENT_LEFT =
+            new Kind(400, "http_request_error", "The connection ended before the response did.");
+
     /** The fault is the proxy's own. */
     public static final Kind INTERNAL =
             new Kind(500, "proxy_internal_error", "The proxy failed. Its log tells its operator more.");
@@ -106,6 +111,16 @@ public record ProxyError(Kind kind, Throwable cause) {
      * @param detail one or two sentences for the person at the client: what happened, and what to do
      */
     public record Kind(int status, String type, String detail) {}
+
+    /** How far an exchange with an upstream had come. */
+    public enum Progress {
+        /** There was no connection yet: the upstream has seen nothing of the request. */
+        NOT_SENT,
+        /** The request was being sent, or had been. */
+        REQUEST_BEGUN,
+        /** A part of the response had arrived. */
+        RESPONSE_BEGUN
+    }
 
     /**
      * An error of that kind.
@@ -121,11 +136,11 @@ public record ProxyError(Kind kind, Throwable cause) {
      * Why there is no response of the upstream's.
      *
      * @param failure what Jetty's client reports
-     * @param begun whether a part of the response had arrived
+     * @param progress how far the exchange had come
      * @return the error, blamed on the upstream
      */
-    public static ProxyError ofUpstream(Throwable failure, boolean begun) {
-        return new ProxyError(kindOf(failure, begun), failure);
+    public static ProxyError ofUpstream(Throwable failure, Progress progress) {
+        return new ProxyError(progress == Progress.NOT_SENT ? unsent(failure) : sent(failure, progress), failure);
     }
 
     /**
@@ -138,20 +153,36 @@ public record ProxyError(Kind kind, Throwable cause) {
         return new ProxyError(failure instanceof TimeoutException ? CLIENT_TIMEOUT : CLIENT_UPLOAD, failure);
     }
 
-    private static Kind kindOf(Throwable failure, boolean begun) {
-        if (failure instanceof SocketTimeoutException) return CONNECT_TIMEOUT;
-        if (failure instanceof TimeoutException) return RESPONSE_TIMEOUT;
-        if (failure instanceof ConnectException) return CONNECTION_REFUSED;
-        if (failure instanceof NoRouteToHostException) return UNREACHABLE;
+    /**
+     * Why the proxy itself cannot forward a request. Whoever chooses an upstream may throw Jetty's
+     * {@link HttpException} to choose the status as well.
+     *
+     * @param failure what was thrown
+     * @return the error, blamed on the proxy, or on the client if the exception does so
+     */
+    public static ProxyError ofProxy(Throwable failure) {
+        if (!(failure instanceof HttpException chosen)) return new ProxyError(INTERNAL, failure);
+        String detail = chosen.getReason() == null ? HttpStatus.getMessage(chosen.getCode()) : chosen.getReason();
+        return new ProxyError(new Kind(chosen.getCode(), "http_request_denied", detail), failure);
+    }
+
+    private static Kind unsent(Throwable failure) {
         if (failure instanceof UnknownHostException || failure instanceof UnresolvedAddressException)
             return UNKNOWN_HOST;
+        if (failure instanceof SocketTimeoutException || failure instanceof TimeoutException) return CONNECT_TIMEOUT;
+        if (failure instanceof ConnectException) return CONNECTION_REFUSED;
+        if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT;
+        return failure instanceof IOException ? UNREACHABLE : INTERNAL;
+    }
+
+    private static Kind sent(Throwable failure, Progress progress) {
+        if (failure instanceof TimeoutException) return RESPONSE_TIMEOUT;
         if (failure instanceof SSLException) return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
         if (failure instanceof HttpResponseException) return isTooLarge(failure) ? RESPONSE_TOO_LARGE : PROTOCOL_ERROR;
-        if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT;
         if (failure instanceof EOFException
                 || failure instanceof SocketException
                 || failure instanceof ClosedChannelException)
-            return begun ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
+            return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
         return failure instanceof RuntimeException ? INTERNAL : PROTOCOL_ERROR;
     }
 

@@ -7,6 +7,7 @@ import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -38,18 +39,21 @@ final class Truncation {
             Response proxyToClientResponse,
             Callback proxyToClientCallback,
             Throwable failure) {
-        var fields = proxyToClientResponse.getHeaders();
-        boolean visible = fields.contains(HttpHeader.CONTENT_LENGTH) || fields.contains(HttpHeader.TRANSFER_ENCODING);
-        if (!visible) resetOnClose(clientToProxyRequest);
+        boolean endsWithConnection =
+                clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_0
+                        && !proxyToClientResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
+        if (endsWithConnection) resetOnClose(clientToProxyRequest);
         proxyToClientCallback.failed(failure);
     }
 
     /** For an HTTP/1.0 client a FIN is the end of the body. An RST is not. */
     private static void resetOnClose(Request clientToProxyRequest) {
-        var connection = clientToProxyRequest.getConnectionMetaData().getConnection();
-        if (!(connection.getEndPoint() instanceof SocketChannelEndPoint endPoint)) return;
+        EndPoint endPoint =
+                clientToProxyRequest.getConnectionMetaData().getConnection().getEndPoint();
+        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // TLS
+        if (!(endPoint instanceof SocketChannelEndPoint socket)) return;
         try {
-            endPoint.getChannel().setOption(StandardSocketOptions.SO_LINGER, 0);
+            socket.getChannel().setOption(StandardSocketOptions.SO_LINGER, 0);
         } catch (IOException closed) {
             // The client has left, so nobody can mistake anything.
         }

@@ -1,7 +1,10 @@
 package pitfalls.step02;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.targetOf;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -58,7 +61,9 @@ public interface ErrorsContract extends LoopbackTest {
             client.sendRequest("PUT /v1/key?token=secret", "Content-Length: 0").receiveResponse();
 
             assertThat(log.lines())
-                    .containsExactly("WARN 502 connection_refused for PUT /v1/key to " + target
+                    .singleElement()
+                    .asString()
+                    .startsWith("WARN answered 502 connection_refused for PUT /v1/key to " + target
                             + ": java.net.ConnectException: Connection refused");
         }
     }
@@ -190,6 +195,107 @@ public interface ErrorsContract extends LoopbackTest {
                 }));
     }
 
+    @Test
+    default void an_upload_that_stops_is_the_fault_of_the_client() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.receiveChunk();
+            connection.ended();
+        });
+        var proxy = newProxy(upstream.target());
+        var client = loopback.connect(loopback.serve(proxy));
+        proxy.getHttpClient().setIdleTimeout(300);
+
+        var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked")
+                .send("3\r\nabc\r\n")
+                .receiveResponse();
+
+        assertError(response, 408, "http_request_error");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> an_upstream_that_dies_during_an_upload_is_not_the_fault_of_the_client() {
+        return Stream.of("by FIN", "by RST")
+                .map(how -> DynamicTest.dynamicTest(how, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveHead();
+                        connection.receiveChunk();
+                        if (how.equals("by RST")) connection.reset();
+                    });
+                    var proxy = loopback.serve(newProxy(upstream.target()));
+
+                    for (int i = 0; i < 20; i++) {
+                        var response = loopback.connect(proxy)
+                                .sendRequest("POST /x", "Transfer-Encoding: chunked")
+                                .send("3\r\nabc\r\n")
+                                .receiveResponse();
+
+                        assertError(response, 502, "connection_terminated");
+                    }
+                }));
+    }
+
+    @Test
+    default void a_client_that_leaves_a_download_is_not_the_fault_of_the_upstream() throws Exception {
+        var clientLeft = new Gate("the client has left");
+        var proxyLeft = new Gate("the proxy has closed its connection to the upstream");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+            clientLeft.await();
+            try {
+                for (int i = 0; i < 10_000; i++) connection.send("400\r\n" + "x".repeat(1024) + "\r\n");
+            } catch (IOException ended) {
+                proxyLeft.open();
+            }
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        try (var log = LogLines.of("pitfalls")) {
+            client.sendRequest("GET /x").receiveHead();
+            client.reset();
+            clientLeft.open();
+            proxyLeft.await();
+
+            assertThat(log.lines())
+                    .singleElement()
+                    .asString()
+                    .startsWith("INFO aborted 400 http_request_error for GET /x");
+        }
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_response_without_a_body_is_passed_on_without_one() {
+        return Stream.of("HEAD 200", "GET 204", "GET 304")
+                .map(what -> DynamicTest.dynamicTest(what, () -> {
+                    String method = what.split(" ")[0];
+                    String status = what.split(" ")[1];
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 " + status + " Fine\r\nETag: \"1\"\r\n\r\n");
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    client.sendRequest(method + " /x", "Connection: close");
+                    var head = new RawMessage(client.receiveHead(), "", true);
+
+                    assertThat(head.field("ETag")).containsExactly("\"1\"");
+                    assertThat(head.field("Transfer-Encoding")).isEmpty();
+                    assertThat(client.receiveToEnd()).isEmpty();
+                }));
+    }
+
+    @Test
+    default void a_request_as_large_as_the_server_accepts_is_passed_on() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+        var response =
+                client.sendRequest("GET /x", "Cookie: " + "c".repeat(8100)).receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+    }
+
     @TestFactory
     default Stream<DynamicTest> a_truncated_response_looks_truncated() {
         return Stream.of("HTTP/1.1", "HTTP/1.1\r\nConnection: close", "HTTP/1.0", "HTTP/1.0\r\nConnection: keep-alive")
@@ -268,5 +374,6 @@ public interface ErrorsContract extends LoopbackTest {
     private static void assertError(RawMessage response, int status, String type) {
         assertThat(response.status()).isEqualTo(status);
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=" + type);
+        assertThat(response.body()).doesNotContain("127.0.0.1", "Exception", "java", "jetty", "Jetty");
     }
 }

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.List;
+import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Request;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -180,6 +183,33 @@ class ErrorsTest {
                 assertThat(response.fieldNames()).doesNotContain("X-Half");
                 assertThat(log.lines()).contains("WARN the error responder failed, the client gets a bare 502");
             }
+        }
+
+        @Test
+        void a_responder_that_throws_an_Error_does_too() throws Exception {
+            var proxy = new ErrorHandlingProxy(loopback.refusing());
+            proxy.setErrorResponder((error, request, response) -> {
+                throw new NoClassDefFoundError("a/Missing");
+            });
+            var client = loopback.connect(loopback.serve(proxy));
+
+            assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(502);
+        }
+
+        @Test
+        void whoever_chooses_the_upstream_may_choose_the_status_of_a_refusal() throws Exception {
+            var proxy = new ErrorHandlingProxy("http://127.0.0.1:1") {
+                @Override
+                protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
+                    throw new HttpException.RuntimeException(404, "no such service");
+                }
+            };
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(404);
+            assertThat(response.body()).contains("no such service");
         }
 
         @Test

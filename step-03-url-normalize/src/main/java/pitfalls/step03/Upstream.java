@@ -21,7 +21,8 @@ import org.eclipse.jetty.util.URIUtil;
 public record Upstream(String scheme, String host, int port, String basePath) {
     private static final String BAD_PORT = "its port is not between 1 and 65535";
 
-    private static final String NAME = "[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\\.?";
+    private static final String LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?";
+    private static final String NAME = LABEL + "(\\." + LABEL + ")*\\.?";
     private static final String NUMERIC_NAME = "(.*\\.)?[0-9]+";
     private static final String BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
     private static final String IPV4 = BYTE + "(\\." + BYTE + "){3}";
@@ -40,7 +41,7 @@ public record Upstream(String scheme, String host, int port, String basePath) {
         check(Set.of("http", "https").contains(scheme), "its scheme is neither http nor https");
         check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
         check(port >= 1 && port <= 65535, BAD_PORT);
-        check(basePath.matches("(/.*[^/])?"), "its base path does not begin with a slash, or ends with one");
+        check(basePath.matches("(/[^?#\\s]*[^/?#\\s])?"), "its base path has no slash at its begin, or one at its end");
     }
 
     /**
@@ -54,13 +55,18 @@ public record Upstream(String scheme, String host, int port, String basePath) {
         try {
             return normalize(address);
         } catch (IllegalArgumentException x) {
-            String quoted = address == null ? "null" : "'" + address + "'";
+            String quoted = address == null ? "null" : "'" + withoutUser(address) + "'";
             throw new IllegalArgumentException(
                     quoted + " is no address of an upstream, " + x.getMessage()
                             + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
                             + " http://leader.internal:8081/base/ or https://leader.internal",
                     x);
         }
+    }
+
+    /** A password does not belong into a log. */
+    private static String withoutUser(String address) {
+        return address.replaceAll("[^/]*@", "...@");
     }
 
     private static Upstream normalize(String address) {
@@ -95,7 +101,7 @@ public record Upstream(String scheme, String host, int port, String basePath) {
     /** A server that listens everywhere also listens on loopback; a wildcard is no address to connect to. */
     private static String dialled(String host) {
         if (host == null || host.equals("0.0.0.0")) return "127.0.0.1";
-        if (host.equals("[::]")) return "[::1]";
+        if (host.matches("\\[[0:]+]")) return "[::1]";
         return host.toLowerCase(Locale.ROOT);
     }
 

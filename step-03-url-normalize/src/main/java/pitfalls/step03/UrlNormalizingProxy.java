@@ -30,7 +30,9 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
     private static final ProxyError.Kind CONNECT_METHOD =
             new ProxyError.Kind(501, "http_request_denied", "CONNECT is for forward proxies. This is a reverse proxy.");
     private static final ProxyError.Kind MANGLED_TARGET = new ProxyError.Kind(
-            400, "http_request_error", "The request target has bytes that are not UTF-8. Percent-encode them.");
+            400,
+            "http_request_error",
+            "The request target has white space, or bytes that are not UTF-8. Percent-encode them.");
 
     private final Upstream upstream;
 
@@ -50,7 +52,7 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
      * @param upstream where to forward to
      */
     public UrlNormalizingProxy(Upstream upstream) {
-        super(upstream.toString());
+        super(upstream.toString()); // not asked any more: rewriteHttpURI is overridden
         this.upstream = upstream;
     }
 
@@ -77,7 +79,11 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
     /** Why the request has no target that could be forwarded; {@code null} if it has one. */
     private static ProxyError.Kind refusalOf(Request clientToProxyRequest) {
         if (HttpMethod.CONNECT.is(clientToProxyRequest.getMethod())) return CONNECT_METHOD;
-        boolean mangled = clientToProxyRequest.getHttpURI().getPathQuery().indexOf('\uFFFD') >= 0;
-        return mangled ? MANGLED_TARGET : null;
+        return isSendable(clientToProxyRequest.getHttpURI().getPathQuery()) ? null : MANGLED_TARGET;
+    }
+
+    /** An HTTP/2 client can send what would break an HTTP/1.1 request line; what was not UTF-8 is lost already. */
+    static boolean isSendable(String pathQuery) {
+        return pathQuery.chars().noneMatch(c -> c <= ' ' || c == 0x7F || c == 0xFFFD);
     }
 }

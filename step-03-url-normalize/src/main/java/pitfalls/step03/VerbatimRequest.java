@@ -11,7 +11,8 @@ import org.eclipse.jetty.http.HttpURI;
 
 /**
  * A request that puts its target on the wire as it is. Jetty's own sends it through {@link URI}, which refuses
- * <code>{</code> and {@code my_service}, and takes what follows {@code //} for a host.
+ * <code>{</code> and {@code my_service}, and takes what follows {@code //} for a host. For the same reason
+ * {@link #getURI()} may be {@code null}: ask for host and port.
  */
 final class VerbatimRequest extends HttpRequest {
     private static final URI REPLACED = URI.create("http://replaced");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
 import java.net.InetSocketAddress;
@@ -143,7 +144,7 @@ class UrlTest {
 
             client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
 
-            assertThat(upstream.takeRequest().getHeaders().get("Host")).isEqualTo("my_service:" + upstream.getPort());
+            assertThat(received(upstream).getHeaders().get("Host")).isEqualTo("my_service:" + upstream.getPort());
         }
 
         @Test
@@ -164,7 +165,7 @@ class UrlTest {
 
             client.sendRequest("GET /..%2Fsecret").receiveResponse();
 
-            assertThat(upstream.takeRequest().getTarget())
+            assertThat(received(upstream).getTarget())
                     .as("an upstream that decodes before it normalizes reads /secret")
                     .isEqualTo("/public/..%2Fsecret");
         }
