@@ -3,13 +3,15 @@ package pitfalls.support;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
+import ch.qos.logback.core.AppenderBase;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.slf4j.LoggerFactory;
 
 /** Reads along what is logged, from {@link #of(String)} to {@link #close()}; the lines do not reach the console. */
-public final class LogLines implements AutoCloseable {
-    private final ListAppender<ILoggingEvent> lines = new ListAppender<>();
+public final class LogLines extends AppenderBase<ILoggingEvent> implements AutoCloseable {
+    private final List<String> lines = new CopyOnWriteArrayList<>();
+    private final Gate firstLine = new Gate("a line is logged");
     private final Logger logger;
 
     private LogLines(Logger logger) {
@@ -19,25 +21,33 @@ public final class LogLines implements AutoCloseable {
     /** The lines of this logger and of those below it: a package's or a class's name. */
     public static LogLines of(String name) {
         var log = new LogLines((Logger) LoggerFactory.getLogger(name));
-        log.lines.start();
-        log.logger.addAppender(log.lines);
+        log.start();
+        log.logger.addAppender(log);
         log.logger.setAdditive(false);
         log.logger.setLevel(Level.INFO);
         return log;
     }
 
-    /** Each line as level and message, in order. */
+    /** Each line so far as level and message, in order. */
     public List<String> lines() {
-        synchronized (lines) {
-            return lines.list.stream()
-                    .map(event -> event.getLevel() + " " + event.getFormattedMessage())
-                    .toList();
-        }
+        return List.copyOf(lines);
+    }
+
+    /** The first line; waits for it where it is logged after what the test sees. */
+    public String first() throws InterruptedException {
+        firstLine.await();
+        return lines.get(0);
+    }
+
+    @Override
+    protected void append(ILoggingEvent event) {
+        lines.add(event.getLevel() + " " + event.getFormattedMessage());
+        firstLine.open();
     }
 
     @Override
     public void close() {
-        logger.detachAppender(lines);
+        logger.detachAppender(this);
         logger.setAdditive(true);
         logger.setLevel(null);
     }
