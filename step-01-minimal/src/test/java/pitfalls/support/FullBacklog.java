@@ -14,7 +14,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 
 /** An upstream so busy that it accepts nobody: its backlog is full, and the next connect waits. Not on Windows. */
 public final class FullBacklog implements Closeable {
-    private static final int HANDSHAKE_MS = 200; // on loopback it is a matter of microseconds
+    private static final int HANDSHAKE_MS = 100; // on loopback it is a matter of microseconds
 
     private final ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
     private final List<Socket> waiting = new ArrayList<>();

@@ -20,6 +20,7 @@ import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
@@ -91,7 +92,7 @@ public final class Loopback implements AfterEachCallback {
 
     /** Serves the handler on a free port, with a configuration of the test's own. */
     public URI serve(Handler handler, HttpConfiguration configuration) throws Exception {
-        var server = new Server();
+        var server = new Server(new QueuedThreadPool(64, 2));
         var connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(configuration));
         connector.setHost("127.0.0.1");
         server.addConnector(connector);

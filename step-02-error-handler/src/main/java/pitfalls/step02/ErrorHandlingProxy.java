@@ -190,7 +190,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
     }
 
     private static void log(String verb, ProxyError error, Request clientToProxyRequest, String upstream) {
-        LOG.atLevel(error.kind().status() < 500 ? Level.INFO : Level.WARN)
+        LOG.atLevel(error.isClientFault() ? Level.INFO : Level.WARN)
                 .log(
                         "{} {} {} for {} {} to {}: {}",
                         verb,

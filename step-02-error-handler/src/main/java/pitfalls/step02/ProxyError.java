@@ -166,6 +166,11 @@ public record ProxyError(Kind kind, Throwable cause) {
         return new ProxyError(new Kind(chosen.getCode(), "http_request_denied", detail), failure);
     }
 
+    /** {@return whether the client is to blame, and not the upstream or the proxy} */
+    public boolean isClientFault() {
+        return kind.status() < 500;
+    }
+
     private static Kind unsent(Throwable failure) {
         if (failure instanceof UnknownHostException || failure instanceof UnresolvedAddressException)
             return UNKNOWN_HOST;

@@ -114,7 +114,7 @@ public interface ErrorsContract extends LoopbackTest {
             var upstream = loopback.scripted(script);
             var proxy = newProxy(upstream.target());
             var client = loopback.connect(loopback.serve(proxy));
-            proxy.getHttpClient().setIdleTimeout(300);
+            if (status == 504) proxy.getHttpClient().setIdleTimeout(100);
 
             var response = client.sendRequest("GET /x").receiveResponse();
 
@@ -139,7 +139,7 @@ public interface ErrorsContract extends LoopbackTest {
         try (var upstream = new FullBacklog()) {
             var proxy = newProxy(upstream.target());
             var client = loopback.connect(loopback.serve(proxy));
-            FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(200));
+            FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(100));
 
             var response = client.sendRequest("GET /x").receiveResponse();
 
@@ -204,7 +204,7 @@ public interface ErrorsContract extends LoopbackTest {
         });
         var proxy = newProxy(upstream.target());
         var client = loopback.connect(loopback.serve(proxy));
-        proxy.getHttpClient().setIdleTimeout(300);
+        proxy.getHttpClient().setIdleTimeout(100);
 
         var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked")
                 .send("3\r\nabc\r\n")

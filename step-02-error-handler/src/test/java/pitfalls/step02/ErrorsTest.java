@@ -80,7 +80,7 @@ class ErrorsTest {
             try (var upstream = new FullBacklog()) {
                 var proxy = new MinimalProxy(upstream.target());
                 var client = loopback.connect(loopback.serve(proxy));
-                FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(200));
+                FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(100));
 
                 var response = client.sendRequest("GET /x").receiveResponse();
 

@@ -1,0 +1,143 @@
+package pitfalls.step04;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.io.Content;
+
+/**
+ * The body of a client's request: read once from the client, streamed to the upstream as it comes, and kept up to a
+ * limit for further attempts. Nothing waits for the copy.
+ */
+final class ReplayableBody {
+    private final Request.Content client;
+    private final int limit;
+
+    private ByteArrayOutputStream copy = new ByteArrayOutputStream();
+    private Content.Chunk end;
+    private Content.Chunk ahead;
+    private boolean demanded;
+    private Attempt current;
+
+    /**
+     * @param client where the body comes from
+     * @param limit how many bytes are kept at most; with 0, what was read once is gone
+     */
+    ReplayableBody(Request.Content client, int limit) {
+        this.client = client;
+        this.limit = limit;
+    }
+
+    /** Whether everything that was read so far can be read again. */
+    synchronized boolean isReplayable() {
+        return copy != null;
+    }
+
+    /** The whole body, from the start; what an earlier attempt has left is its to read. */
+    synchronized Request.Content newAttempt() {
+        current = new Attempt();
+        return current;
+    }
+
+    /** Gives the rest of the body up, so that the client's connection is free for an answer. */
+    void abandon(Throwable failure) {
+        synchronized (this) {
+            if (ahead != null) ahead.release();
+            ahead = null;
+        }
+        client.fail(failure);
+    }
+
+    private synchronized Content.Chunk readClient() {
+        if (end != null) return end;
+        Content.Chunk chunk = ahead != null ? ahead : client.read();
+        ahead = null;
+        if (chunk == null) return null;
+        keep(chunk);
+        if (Content.Chunk.isFailure(chunk, true)) end = chunk;
+        else if (chunk.isLast()) end = Content.Chunk.EOF;
+        return chunk;
+    }
+
+    private void keep(Content.Chunk chunk) {
+        if (copy == null || !chunk.hasRemaining()) return;
+        if (copy.size() + chunk.remaining() > limit) {
+            copy = null;
+            return;
+        }
+        byte[] bytes = new byte[chunk.remaining()];
+        chunk.getByteBuffer().slice().get(bytes);
+        copy.writeBytes(bytes);
+    }
+
+    /** Called when the client has sent more; where no attempt waits for it, it is looked at for the end of the client. */
+    private void onAvailable() {
+        Runnable task;
+        synchronized (this) {
+            demanded = false;
+            task = current.waiting;
+            current.waiting = null;
+            if (task == null) ahead = client.read();
+        }
+        if (task != null) task.run();
+    }
+
+    private final class Attempt implements Request.Content {
+        private int position;
+        private Runnable waiting;
+        private Content.Chunk failure;
+
+        @Override
+        public Content.Chunk read() {
+            synchronized (ReplayableBody.this) {
+                if (failure != null) return failure;
+                if (hasCopy()) {
+                    var bytes = ByteBuffer.wrap(copy.toByteArray(), position, copy.size() - position);
+                    position = copy.size();
+                    return Content.Chunk.from(bytes, end == Content.Chunk.EOF);
+                }
+                Content.Chunk chunk = readClient();
+                if (chunk != null) position += chunk.remaining();
+                return chunk;
+            }
+        }
+
+        @Override
+        public void demand(Runnable task) {
+            boolean ready;
+            synchronized (ReplayableBody.this) {
+                ready = failure != null || hasCopy() || end != null || ahead != null;
+                if (!ready) {
+                    waiting = task;
+                    if (demanded) return;
+                    demanded = true;
+                }
+            }
+            if (ready) task.run();
+            else client.demand(ReplayableBody.this::onAvailable);
+        }
+
+        private boolean hasCopy() {
+            return copy != null && position < copy.size();
+        }
+
+        /** Ends this attempt only: the client's body may be wanted by the next one. */
+        @Override
+        public void fail(Throwable x) {
+            synchronized (ReplayableBody.this) {
+                if (failure == null) failure = Content.Chunk.from(x, true);
+                waiting = null;
+            }
+        }
+
+        @Override
+        public long getLength() {
+            return client.getLength();
+        }
+
+        @Override
+        public String getContentType() {
+            return client.getContentType();
+        }
+    }
+}

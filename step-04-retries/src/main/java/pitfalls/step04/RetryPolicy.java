@@ -1,0 +1,244 @@
+package pitfalls.step04;
+
+import java.time.Duration;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+
+/**
+ * Which failed requests are sent again, how often and when. Off unless asked for: silent retries hide problems, and add
+ * load where there is too much of it already.
+ *
+ * <p>What may be sent again follows RFC 9110, section 9.2.2: any request of which nothing was sent; an idempotent one
+ * whose connection died before anything was passed on to the client; but no request that the upstream may have carried
+ * out, such as a POST, unless an {@code Idempotency-Key} tells the upstream that it is the same one.
+ *
+ * @param attempts how often a request is sent at most, the first time included; 1 is no retry
+ * @param backoff the pauses between attempts
+ * @param deadline how long after the first attempt began another one may begin; the last one may take longer
+ * @param bufferSize how many bytes of a body are kept for another attempt. A longer body is streamed, and not sent
+ *     again once a part of it was. Danger: every request in flight may take that much memory
+ * @param statuses those of 502, 503 and 504 that are worth another attempt if the upstream answers an idempotent
+ *     request with them; its {@code Retry-After} is waited for, if the deadline permits
+ * @param idempotencyKeys whether a POST or PATCH with an {@code Idempotency-Key} may be sent again after its connection
+ *     died. Danger: the upstream has to honour the key
+ * @param budget how many requests may be on another attempt at the same time
+ */
+public record RetryPolicy(
+        int attempts,
+        Backoff backoff,
+        Duration deadline,
+        int bufferSize,
+        Set<Integer> statuses,
+        boolean idempotencyKeys,
+        Budget budget) {
+
+    private static final Set<String> IDEMPOTENT = Set.of("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE");
+    private static final Set<String> WITH_KEY = Set.of("POST", "PATCH");
+    private static final Set<Integer> STATUSES = Set.of(502, 503, 504);
+
+    /** How an attempt failed. */
+    public enum Outcome {
+        /** Nothing was sent: there was no connection. */
+        NOT_SENT,
+        /** The connection died, and nothing of a response had been passed on to the client. */
+        DIED,
+        /** The upstream answered with one of {@link RetryPolicy#statuses()}. */
+        STATUS
+    }
+
+    /**
+     * Pauses with full jitter: random, so that many clients do not come back at the same moment.
+     *
+     * @param first the longest pause before the second attempt; it doubles with each further one
+     * @param longest where the doubling ends
+     */
+    public record Backoff(Duration first, Duration longest) {
+
+        /**
+         * Pauses between zero and these.
+         *
+         * @param first zero or more
+         * @param longest not shorter than the first
+         */
+        public Backoff {
+            check(!first.isNegative(), "first", first, "zero or more");
+            check(longest.compareTo(first) >= 0, "longest", longest, "not shorter than the first");
+        }
+
+        /**
+         * The pause after an attempt.
+         *
+         * @param attempt the number of the attempt that failed, from 1
+         * @param random where the randomness comes from
+         * @return a random time between zero and the longest pause for that attempt
+         */
+        public Duration after(int attempt, RandomGenerator random) {
+            Duration limit = first;
+            for (int i = 1; i < attempt && limit.compareTo(longest) < 0; i++) limit = limit.multipliedBy(2);
+            if (limit.compareTo(longest) > 0) limit = longest;
+            return Duration.ofNanos(random.nextLong(limit.toNanos() + 1));
+        }
+    }
+
+    /**
+     * A limit for the whole proxy, so that retries cannot become an avalanche when every request fails.
+     *
+     * @param percent how many of the requests in flight may be on another attempt
+     * @param minimum how many may be so in any case
+     */
+    public record Budget(int percent, int minimum) {
+
+        /**
+         * The larger of the two.
+         *
+         * @param percent 0 to 100
+         * @param minimum zero or more
+         */
+        public Budget {
+            check(percent >= 0 && percent <= 100, "percent", percent, "0 to 100");
+            check(minimum >= 0, "minimum", minimum, "zero or more");
+        }
+
+        /**
+         * Tells whether one more request may go on another attempt.
+         *
+         * @param inFlight how many requests are in flight, this one included
+         * @param retrying how many of them are on another attempt, this one not
+         * @return whether the limit is kept
+         */
+        public boolean affords(int inFlight, int retrying) {
+            return retrying < Math.max(minimum, (long) inFlight * percent / 100);
+        }
+    }
+
+    /**
+     * A policy of these parts, which are checked.
+     *
+     * @param attempts 1 or more
+     * @param backoff not {@code null}
+     * @param deadline zero or more
+     * @param bufferSize in bytes, zero or more
+     * @param statuses some of 502, 503 and 504
+     * @param idempotencyKeys whether to trust them
+     * @param budget not {@code null}
+     */
+    public RetryPolicy {
+        statuses = Set.copyOf(statuses);
+        check(attempts >= 1, "attempts", attempts, "1 or more");
+        check(!deadline.isNegative(), "deadline", deadline, "zero or more");
+        check(bufferSize >= 0, "bufferSize", bufferSize, "zero or more bytes");
+        check(STATUSES.containsAll(statuses), "statuses", statuses, "some of 502, 503 and 504");
+    }
+
+    private static void check(boolean condition, String name, Object value, String accepted) {
+        if (!condition)
+            throw new IllegalArgumentException("'" + value + "' is no value for " + name + ", which is " + accepted);
+    }
+
+    /** {@return the default: every request is sent once} */
+    public static RetryPolicy none() {
+        return idempotent().withAttempts(1);
+    }
+
+    /**
+     * The policy to begin with: what is idempotent is sent up to three times within 10 seconds, after pauses of up to 25
+     * and 50 ms, from a buffer of 64 KiB, for 20 % of the requests in flight, or three.
+     *
+     * @return that policy, which consents neither to {@link #statuses()} nor to {@link #idempotencyKeys()}
+     */
+    public static RetryPolicy idempotent() {
+        var backoff = new Backoff(Duration.ofMillis(25), Duration.ofMillis(250));
+        return new RetryPolicy(3, backoff, Duration.ofSeconds(10), 65536, Set.of(), false, new Budget(20, 3));
+    }
+
+    /**
+     * What speaks against another attempt.
+     *
+     * @param outcome how the last one failed
+     * @param method the request's method, in its case
+     * @param hasIdempotencyKey whether the request has an {@code Idempotency-Key}
+     * @param replayable whether everything that was read of its body is still there
+     * @return the objection, or {@code null} if there is none
+     */
+    public String objection(Outcome outcome, String method, boolean hasIdempotencyKey, boolean replayable) {
+        if (!replayable) return "its body is too long to be kept";
+        if (outcome == Outcome.NOT_SENT || IDEMPOTENT.contains(method)) return null;
+        if (outcome == Outcome.STATUS || !WITH_KEY.contains(method)) return method + " is not idempotent";
+        if (!hasIdempotencyKey) return method + " is not idempotent, and has no Idempotency-Key";
+        return idempotencyKeys ? null : "the policy does not trust an Idempotency-Key";
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param attempts as in {@link RetryPolicy}
+     * @return a policy with that many attempts
+     */
+    public RetryPolicy withAttempts(int attempts) {
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param first as in {@link Backoff}
+     * @param longest as in {@link Backoff}
+     * @return a policy with these pauses
+     */
+    public RetryPolicy withBackoff(Duration first, Duration longest) {
+        var backoff = new Backoff(first, longest);
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param deadline as in {@link RetryPolicy}
+     * @return a policy with that deadline
+     */
+    public RetryPolicy withDeadline(Duration deadline) {
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param bufferSize as in {@link RetryPolicy}
+     * @return a policy with a buffer of that many bytes
+     */
+    public RetryPolicy withBufferSize(int bufferSize) {
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param statuses as in {@link RetryPolicy}
+     * @return a policy with exactly these
+     */
+    public RetryPolicy withStatuses(Integer... statuses) {
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, Set.of(statuses), idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param idempotencyKeys as in {@link RetryPolicy}
+     * @return a policy with or without that trust
+     */
+    public RetryPolicy withIdempotencyKeys(boolean idempotencyKeys) {
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param percent as in {@link Budget}
+     * @param minimum as in {@link Budget}
+     * @return a policy with that limit
+     */
+    public RetryPolicy withBudget(int percent, int minimum) {
+        var budget = new Budget(percent, minimum);
+        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+}

@@ -1,0 +1,415 @@
+package pitfalls.step04;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
+import okio.ByteString;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.Gate;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
+import pitfalls.support.RawMessage;
+import pitfalls.support.RefusedOnce;
+import pitfalls.support.ScriptedUpstream.Script;
+
+/** A proxy that sends a failed request again where that is safe, and nowhere else. */
+public interface RetriesContract extends LoopbackTest {
+    /** What may be retried, without pauses. */
+    RetryPolicy IDEMPOTENT = RetryPolicy.idempotent().withBackoff(Duration.ZERO, Duration.ZERO);
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target, RetryPolicy policy);
+
+    @Test
+    @Order(1)
+    default void a_dropped_connection_costs_a_GET_nothing() throws Exception {
+        var upstream = loopback.scripted(dies(), answers("served"));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+        assertThat(response.body()).isEqualTo("served");
+        assertThat(upstream.connections()).isEqualTo(2);
+    }
+
+    @Test
+    @Order(2)
+    default void a_POST_whose_connection_dropped_is_never_sent_again() throws Exception {
+        var upstream = loopback.scripted(dies(), answers("applied twice"));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        var response =
+                client.sendRequest("POST /x", "Content-Length: 3").send("abc").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(upstream.connections()).isEqualTo(1);
+    }
+
+    @Test
+    @Order(3)
+    default void without_a_policy_every_request_is_sent_once() throws Exception {
+        var upstream = loopback.scripted(dies(), answers("sent again"));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), RetryPolicy.none())));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(upstream.connections()).isEqualTo(1);
+    }
+
+    @TestFactory
+    @Order(4)
+    default Stream<DynamicTest> if_nothing_was_sent_every_method_is_tried_again() {
+        return Stream.of("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH")
+                .map(method -> DynamicTest.dynamicTest(method, () -> {
+                    try (var refusing = new RefusedOnce(ok())) {
+                        var proxy = newProxy(refusing.target(), IDEMPOTENT);
+                        var client = loopback.connect(loopback.serve(proxy));
+                        var upstream = refusing.startedAfterRefusing(proxy);
+
+                        var head = send(client, method).receiveHead();
+
+                        assertThat(head).startsWith("HTTP/1.1 200 ");
+                        assertThat(received(upstream).getBody())
+                                .isEqualTo(hasBody(method) ? ByteString.encodeUtf8("abc") : null);
+                        assertThat(upstream.getRequestCount()).isEqualTo(1);
+                    }
+                }));
+    }
+
+    @TestFactory
+    @Order(5)
+    default Stream<DynamicTest> if_the_connection_died_only_idempotent_methods_are_tried_again() {
+        return Stream.of(
+                        attempts("GET", 2),
+                        attempts("HEAD", 2),
+                        attempts("OPTIONS", 2),
+                        attempts("TRACE", 2),
+                        attempts("PUT", 2),
+                        attempts("DELETE", 2),
+                        attempts("POST", 1),
+                        attempts("PATCH", 1),
+                        attempts("PROPFIND", 1))
+                .map(row -> DynamicTest.dynamicTest(row.toString(), () -> assertAttempts(row, IDEMPOTENT, dies())));
+    }
+
+    @TestFactory
+    @Order(6)
+    default Stream<DynamicTest> an_Idempotency_Key_permits_it_if_the_policy_consents() {
+        var consenting = IDEMPOTENT.withIdempotencyKeys(true);
+        String key = "Idempotency-Key: \"8e03978e\"";
+        return Stream.of(
+                DynamicTest.dynamicTest(
+                        "POST with key and consent: 2",
+                        () -> assertAttempts(attempts("POST", 2, key), consenting, dies())),
+                DynamicTest.dynamicTest(
+                        "PATCH with key and consent: 2",
+                        () -> assertAttempts(attempts("PATCH", 2, key), consenting, dies())),
+                DynamicTest.dynamicTest(
+                        "POST with key, without consent: 1",
+                        () -> assertAttempts(attempts("POST", 1, key), IDEMPOTENT, dies())),
+                DynamicTest.dynamicTest(
+                        "POST without key, with consent: 1",
+                        () -> assertAttempts(attempts("POST", 1), consenting, dies())));
+    }
+
+    @TestFactory
+    @Order(7)
+    default Stream<DynamicTest> a_status_is_tried_again_only_if_the_policy_names_it() {
+        var consenting = IDEMPOTENT.withStatuses(502, 503, 504).withIdempotencyKeys(true);
+        return Stream.of(502, 503, 504)
+                .flatMap(status -> Stream.of(
+                        DynamicTest.dynamicTest(
+                                status + " for GET, not named: 1",
+                                () -> assertAttempts(attempts("GET", 1), IDEMPOTENT, answers(status))),
+                        DynamicTest.dynamicTest(
+                                status + " for GET: 2",
+                                () -> assertAttempts(attempts("GET", 2), consenting, answers(status))),
+                        DynamicTest.dynamicTest(
+                                status + " for PUT: 2",
+                                () -> assertAttempts(attempts("PUT", 2), consenting, answers(status))),
+                        DynamicTest.dynamicTest(
+                                status + " for DELETE: 2",
+                                () -> assertAttempts(attempts("DELETE", 2), consenting, answers(status))),
+                        DynamicTest.dynamicTest(
+                                status + " for POST, even with a key: 1",
+                                () -> assertAttempts(
+                                        attempts("POST", 1, "Idempotency-Key: 1"), consenting, answers(status)))));
+    }
+
+    @Test
+    default void a_status_that_is_not_tried_again_is_passed_on_as_it_is() throws Exception {
+        var upstream = loopback.upstream(ok().code(502).body("the upstream's own words"));
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), IDEMPOTENT)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.body()).isEqualTo("the upstream's own words");
+    }
+
+    @Test
+    default void a_status_that_stays_is_passed_on_in_the_end() throws Exception {
+        var upstream = loopback.scripted(answers(503));
+        var policy = IDEMPOTENT.withStatuses(503);
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(503);
+        assertThat(response.body()).isEqualTo("busy");
+        assertThat(upstream.connections()).isEqualTo(3);
+    }
+
+    @Test
+    default void the_attempts_come_to_an_end() throws Exception {
+        var upstream = loopback.scripted(dies());
+        var policy = IDEMPOTENT.withAttempts(4);
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(upstream.connections()).isEqualTo(4);
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_body_is_sent_again_byte_for_byte_up_to_the_limit() {
+        return Stream.of(true, false).flatMap(chunked -> Stream.of(99, 100, 101)
+                .map(length -> DynamicTest.dynamicTest(
+                        length + (chunked ? " bytes in chunks" : " bytes with a length"), () -> {
+                            String body = "0123456789".repeat(11).substring(0, length);
+                            Queue<String> bodies = new ConcurrentLinkedQueue<>();
+                            var upstream = loopback.scripted(
+                                    connection -> bodies.add(
+                                            connection.receiveRequest().body()),
+                                    connection -> {
+                                        bodies.add(connection.receiveRequest().body());
+                                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                                    });
+                            var policy = IDEMPOTENT.withBufferSize(100);
+                            var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+
+                            var response = sendBody(client, body, chunked).receiveResponse();
+
+                            boolean fits = length <= 100;
+                            assertThat(response.status()).isEqualTo(fits ? 204 : 502);
+                            assertThat(bodies).containsExactlyElementsOf(fits ? List.of(body, body) : List.of(body));
+                        })));
+    }
+
+    @Test
+    default void a_body_that_is_too_long_is_streamed_in_bounded_memory() throws Exception {
+        int mebibytes = 64; // the tests run with a heap no larger than that
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            long length = 0;
+            for (String chunk = connection.receiveChunk(); !chunk.isEmpty(); chunk = connection.receiveChunk())
+                length += chunk.length();
+            String body = String.valueOf(length);
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        client.sendRequest("PUT /x", "Transfer-Encoding: chunked");
+        String chunk = "10000\r\n" + "x".repeat(65536) + "\r\n";
+        for (int i = 0; i < mebibytes * 16; i++) client.send(chunk);
+        var response = client.send("0\r\n\r\n").receiveResponse();
+
+        assertThat(response.body()).isEqualTo(String.valueOf(mebibytes << 20));
+    }
+
+    @Test
+    default void the_first_attempt_does_not_wait_for_the_copy_of_the_body() throws Exception {
+        var firstChunkArrived = new Gate("the upstream has received the first chunk");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.receiveChunk();
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n");
+            firstChunkArrived.open();
+            connection.receiveChunk();
+            connection.receiveChunk();
+            connection.send("0\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        client.sendRequest("PUT /x", "Transfer-Encoding: chunked").send("3\r\none\r\n");
+        firstChunkArrived.await();
+        client.receiveHead();
+        String early = client.receiveChunk();
+        client.send("3\r\ntwo\r\n0\r\n\r\n");
+
+        assertThat(early).isEqualTo("early");
+        assertThat(client.receiveChunk()).isEmpty();
+    }
+
+    @Test
+    default void an_upload_goes_on_in_the_next_attempt_where_the_client_had_come_to() throws Exception {
+        var firstDied = new Gate("the first attempt has died");
+        Queue<String> bodies = new ConcurrentLinkedQueue<>();
+        var upstream = loopback.scripted(
+                connection -> {
+                    connection.receiveHead();
+                    connection.receiveChunk();
+                    connection.reset();
+                },
+                connection -> {
+                    connection.receiveHead();
+                    bodies.add(connection.receiveChunk());
+                    firstDied.open();
+                    bodies.add(connection.receiveChunk());
+                    bodies.add(connection.receiveChunk());
+                    connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        client.sendRequest("PUT /x", "Transfer-Encoding: chunked").send("3\r\none\r\n");
+        firstDied.await();
+        var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(204);
+        assertThat(bodies).containsExactly("one", "two", "");
+    }
+
+    @Test
+    default void a_client_that_expects_100_continue_is_asked_for_its_body_once() throws Exception {
+        Queue<String> bodies = new ConcurrentLinkedQueue<>();
+        Script askThen = connection -> {
+            String head = connection.receiveHead();
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+            bodies.add(head.contains("Expect: 100-continue") ? connection.receive(3) : "no Expect");
+        };
+        var upstream = loopback.scripted(askThen, connection -> {
+            askThen.play(connection);
+            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        client.sendRequest("PUT /x", "Content-Length: 3", "Expect: 100-continue");
+        var interim = client.receiveResponse();
+        var response = client.send("abc").receiveResponse();
+
+        assertThat(List.of(interim.status(), response.status())).containsExactly(100, 204);
+        assertThat(bodies).containsExactly("abc", "abc");
+    }
+
+    @Test
+    default void nothing_of_a_failed_attempt_survives() throws Exception {
+        List<RawMessage> requests = new ArrayList<>();
+        var upstream = loopback.scripted(
+                connection -> {
+                    requests.add(connection.receiveRequest());
+                    connection.send("HTTP/1.1 200 OK\r\nSet-Cookie: sid=alice\r\nContent-Length: 10\r\n\r\n");
+                },
+                connection -> {
+                    requests.add(connection.receiveRequest());
+                    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        var response = client.sendRequest("GET /x", "Via: 1.1 fred").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("ok");
+        assertThat(response.field("Set-Cookie")).isEmpty();
+        assertThat(requests.get(1).head()).isEqualTo(requests.get(0).head());
+    }
+
+    @Test
+    default void what_the_client_has_seen_the_begin_of_is_never_sent_again() throws Exception {
+        var firstChunkArrived = new Gate("the client has received the first chunk");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+            firstChunkArrived.await();
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        client.sendRequest("GET /x");
+        var head = new RawMessage(client.receiveHead(), "", false);
+        firstChunkArrived.open();
+
+        assertThat(client.receiveBodyOf(head).complete()).isFalse();
+        assertThat(upstream.connections()).isEqualTo(1);
+    }
+
+    @Test
+    default void a_connection_that_went_stale_in_the_pool_costs_a_GET_nothing() throws Exception {
+        // Each connection is closed after its answer, without a word: what Jetty still takes for usable is not.
+        var upstream = loopback.scripted(answers("served"));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+
+        for (int i = 0; i < 300; i++)
+            assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(200);
+    }
+
+    /** How many attempts are due for a request. */
+    record Expected(String method, int attempts, String... fields) {
+        @Override
+        public String toString() {
+            return method + ": " + attempts;
+        }
+    }
+
+    private static Expected attempts(String method, int attempts, String... fields) {
+        return new Expected(method, attempts, fields);
+    }
+
+    private void assertAttempts(Expected expected, RetryPolicy policy, Script first) throws Exception {
+        var upstream = loopback.scripted(first, answers("served"));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+
+        send(client, expected.method(), expected.fields()).receiveHead();
+
+        assertThat(upstream.connections()).as("attempts").isEqualTo(expected.attempts());
+    }
+
+    private static RawConnection send(RawConnection client, String method, String... fields) throws Exception {
+        var all = new ArrayList<>(List.of(fields));
+        if (hasBody(method)) all.add("Content-Length: 3");
+        client.sendRequest(method + " /x", all.toArray(String[]::new));
+        return hasBody(method) ? client.send("abc") : client;
+    }
+
+    private static RawConnection sendBody(RawConnection client, String body, boolean chunked) throws Exception {
+        return chunked
+                ? client.sendRequest("PUT /x", "Transfer-Encoding: chunked")
+                        .send(Integer.toHexString(body.length()) + "\r\n" + body + "\r\n0\r\n\r\n")
+                : client.sendRequest("PUT /x", "Content-Length: " + body.length())
+                        .send(body);
+    }
+
+    private static boolean hasBody(String method) {
+        return method.startsWith("P");
+    }
+
+    private static Script dies() {
+        return connection -> connection.receiveRequest();
+    }
+
+    private static Script answers(String body) {
+        return connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+        };
+    }
+
+    private static Script answers(int status) {
+        return connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 " + status + " Fine\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy");
+        };
+    }
+}
