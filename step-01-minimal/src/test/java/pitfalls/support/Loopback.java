@@ -10,16 +10,22 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.component.LifeCycle;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -92,14 +98,63 @@ public final class Loopback implements AfterEachCallback {
 
     /** Serves the handler on a free port, with a configuration of the test's own. */
     public URI serve(Handler handler, HttpConfiguration configuration) throws Exception {
+        return serve(handler, new HttpConnectionFactory(configuration));
+    }
+
+    /** Serves the handler on a free port, by these protocols. */
+    public URI serve(Handler handler, ConnectionFactory... protocols) throws Exception {
         var server = new Server(new QueuedThreadPool(64, 2));
-        var connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(configuration));
+        var connector = new ServerConnector(server, 1, 1, protocols);
         connector.setHost("127.0.0.1");
         server.addConnector(connector);
         server.setHandler(handler);
         started.push(server::stop);
         server.start();
         return URI.create("http://127.0.0.1:" + connector.getLocalPort());
+    }
+
+    /** A server whose handler comes later: for a proxy that has to know its own address. */
+    public LateServer serveLater() throws Exception {
+        var handler = new CountingHandler();
+        return new LateServer(serve(handler), handler);
+    }
+
+    /**
+     * @param address where it serves, once it has a handler
+     * @param requests counts them, and has the handler
+     */
+    public record LateServer(URI address, CountingHandler requests) {
+        /** Serves this handler from now on. */
+        public void serve(Handler handler) throws Exception {
+            requests.setHandler(handler);
+            handler.start();
+        }
+    }
+
+    /** Passes requests on, and counts them. */
+    public static final class CountingHandler extends Handler.Wrapper {
+        private final AtomicInteger count = new AtomicInteger();
+
+        private CountingHandler() {
+            super(true); // its handler may be set while it runs
+        }
+
+        /** How many requests came so far. */
+        public int count() {
+            return count.get();
+        }
+
+        @Override
+        protected void doStop() throws Exception {
+            LifeCycle.stop(getHandler());
+            super.doStop();
+        }
+
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) throws Exception {
+            count.incrementAndGet();
+            return super.handle(request, response, callback);
+        }
     }
 
     /** A raw client's connection to that server. */

@@ -86,12 +86,29 @@ class RetriesTest {
 
         @Test
         void a_body_that_was_sent_once_is_gone_and_the_retry_hangs_for_the_idle_timeout() throws Exception {
+            var sent = new Gate("the first attempt has sent everything");
             Queue<String> heads = new ConcurrentLinkedQueue<>();
-            var upstream = loopback.scripted(connection -> connection.receiveRequest(), connection -> {
-                heads.add(connection.receiveHead());
-                assertThat(connection.ended()).as("no byte of the body").isTrue();
-            });
-            var proxy = new NaiveRetry(upstream.target());
+            var upstream = loopback.scripted(
+                    connection -> {
+                        connection.receiveRequest();
+                        sent.await();
+                    },
+                    connection -> {
+                        heads.add(connection.receiveHead());
+                        assertThat(connection.ended()).as("no byte of the body").isTrue();
+                    });
+            var proxy = new NaiveRetry(upstream.target()) {
+                @Override
+                protected void sendProxyToServerRequest(
+                        Request clientToProxyRequest,
+                        org.eclipse.jetty.client.Request proxyToServerRequest,
+                        Response proxyToClientResponse,
+                        Callback proxyToClientCallback) {
+                    proxyToServerRequest.onRequestSuccess(request -> sent.open());
+                    super.sendProxyToServerRequest(
+                            clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
+                }
+            };
             var client = loopback.connect(loopback.serve(proxy));
             proxy.getHttpClient().setIdleTimeout(100);
 

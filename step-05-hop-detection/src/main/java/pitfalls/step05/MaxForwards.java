@@ -1,0 +1,66 @@
+package pitfalls.step05;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Set;
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
+import org.eclipse.jetty.util.Callback;
+
+/** {@code Max-Forwards} on TRACE and OPTIONS (RFC 9110, section 7.6.2): how a client asks one hop after the other. */
+final class MaxForwards {
+    private static final Set<String> METHODS = Set.of("TRACE", "OPTIONS");
+    private static final Set<String> SENSITIVE = Set.of("authorization", "cookie", "proxy-authorization");
+
+    private MaxForwards() {}
+
+    /** Whether this hop is the one that the client asks. */
+    static boolean isZero(Request clientToProxyRequest) {
+        return METHODS.contains(clientToProxyRequest.getMethod()) && left(clientToProxyRequest) == 0;
+    }
+
+    /** Counts this hop, in the fields that go to the upstream. */
+    static void decrement(Request clientToProxyRequest, HttpFields.Mutable proxyToServerFields) {
+        long left = left(clientToProxyRequest);
+        if (METHODS.contains(clientToProxyRequest.getMethod()) && left > 0)
+            proxyToServerFields.put(HttpHeader.MAX_FORWARDS, left - 1);
+    }
+
+    /** Answers as the final recipient: OPTIONS with what may be asked, TRACE with what has arrived. */
+    static void answer(Request clientToProxyRequest, Response proxyToClientResponse, Callback callback) {
+        proxyToClientResponse.setStatus(200);
+        var fields = proxyToClientResponse.getHeaders();
+        if (clientToProxyRequest.getMethod().equals("OPTIONS")) {
+            fields.put(HttpHeader.ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
+            proxyToClientResponse.write(true, BufferUtil.EMPTY_BUFFER, callback);
+        } else {
+            fields.put(HttpHeader.CONTENT_TYPE, "message/http");
+            var received = BufferUtil.toBuffer(received(clientToProxyRequest), StandardCharsets.ISO_8859_1);
+            proxyToClientResponse.write(true, received, callback);
+        }
+    }
+
+    /** The request as it arrived, without what a page's script must not get to see (RFC 9110, section 9.3.8). */
+    private static String received(Request clientToProxyRequest) {
+        var text = new StringBuilder("TRACE %s %s\r\n"
+                .formatted(
+                        clientToProxyRequest.getHttpURI().getPathQuery(),
+                        clientToProxyRequest.getConnectionMetaData().getProtocol()));
+        for (HttpField field : clientToProxyRequest.getHeaders())
+            if (!SENSITIVE.contains(field.getLowerCaseName()))
+                text.append(field.getName())
+                        .append(": ")
+                        .append(field.getValue())
+                        .append("\r\n");
+        return text.append("\r\n").toString();
+    }
+
+    /** The number in the field; -1 if there is none. */
+    private static long left(Request clientToProxyRequest) {
+        String value = clientToProxyRequest.getHeaders().get(HttpHeader.MAX_FORWARDS);
+        return value != null && value.matches("[0-9]{1,18}") ? Long.parseLong(value) : -1;
+    }
+}

@@ -1,0 +1,46 @@
+package pitfalls.step05;
+
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.Nested;
+import pitfalls.step01.MinimalContract;
+import pitfalls.step02.ErrorsContract;
+import pitfalls.step03.UrlContract;
+import pitfalls.step04.RetriesContract;
+import pitfalls.step04.RetryPolicy;
+
+class EarlierStepsTest {
+
+    @Nested
+    class Step_1_minimal implements MinimalContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new HopDetectingProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_2_errors implements ErrorsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new HopDetectingProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_3_URLs implements UrlContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new HopDetectingProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_4_retries implements RetriesContract {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            var proxy = new HopDetectingProxy(target);
+            proxy.setRetryPolicy(policy);
+            return proxy;
+        }
+    }
+}

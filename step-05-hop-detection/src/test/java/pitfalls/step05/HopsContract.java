@@ -1,0 +1,296 @@
+package pitfalls.step05;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.net.InetAddress;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.stream.Stream;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+
+/** A proxy that ends loops, and keeps on a hop what belongs to it. */
+public interface HopsContract extends LoopbackTest {
+    /** The marker of the post's own service. */
+    HopMark MARKER = HopMark.field("X-MiniKV-Forwarded");
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target, HopMark mark);
+
+    @TestFactory
+    @Order(1)
+    default Stream<DynamicTest> a_proxy_that_forwards_to_itself_ends_after_one_extra_hop() {
+        return marks(mark -> {
+            var server = loopback.serveLater();
+            server.serve(newProxy(server.address().toString(), mark));
+
+            var response =
+                    loopback.connect(server.address()).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(508);
+            assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=proxy_loop_detected");
+            assertThat(server.requests().count())
+                    .as("requests within each other")
+                    .isEqualTo(2);
+        });
+    }
+
+    @TestFactory
+    @Order(2)
+    default Stream<DynamicTest> a_ring_of_two_proxies_ends_where_it_closes() {
+        return marks(mark -> {
+            var a = loopback.serveLater();
+            var b = loopback.serveLater();
+            a.serve(newProxy(b.address().toString(), mark));
+            b.serve(newProxy(a.address().toString(), mark));
+
+            var response = loopback.connect(a.address())
+                    .sendRequest("POST /x", "Content-Length: 3")
+                    .send("abc")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(508);
+            assertThat(a.requests().count()).isLessThanOrEqualTo(2);
+            assertThat(b.requests().count()).isEqualTo(1);
+        });
+    }
+
+    @Test
+    @Order(3)
+    default void a_chain_of_three_proxies_is_no_loop_for_Via() throws Exception {
+        var upstream = loopback.upstream(ok().body("served"));
+        var c = newProxy(targetOf(upstream), HopMark.via());
+        c.setViaHost("c");
+        var b = newProxy(loopback.serve(c).toString(), HopMark.via());
+        b.setViaHost("b");
+        var a = newProxy(loopback.serve(b).toString(), HopMark.via());
+        a.setViaHost("a");
+
+        var response = loopback.connect(loopback.serve(a)).sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("served");
+        assertThat(received(upstream).getHeaders().get("Via")).isEqualTo("1.1 a, 1.1 b, 1.1 c");
+    }
+
+    @Test
+    default void a_marker_reaches_the_upstream_once_and_tells_nothing() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), MARKER)));
+
+        client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(received(upstream).getHeaders().values("X-MiniKV-Forwarded")).containsExactly("1");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_client_cannot_erase_the_mark() {
+        return marks(mark -> {
+            var server = loopback.serveLater();
+            server.serve(newProxy(server.address().toString(), mark));
+
+            var response = loopback.connect(server.address())
+                    .sendRequest("GET /x", "Connection: X-MiniKV-Forwarded, Via")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(508);
+            assertThat(server.requests().count()).isEqualTo(2);
+        });
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_pseudonym_is_found_wherever_it_stands_in_Via() {
+        return Stream.of(
+                        "Via: 1.1 edge-a",
+                        "Via: 1.0 fred, 1.1 edge-a (a comment)",
+                        "Via: 1.1 x\r\nVia: HTTP/1.1 EDGE-A",
+                        "Via: 1.1 x,2.0  edge-a ,1.1 y")
+                .map(via -> DynamicTest.dynamicTest(via.replace("\r\n", ", "), () -> {
+                    var upstream = loopback.upstream();
+                    var proxy = newProxy(targetOf(upstream), HopMark.via());
+                    proxy.setViaHost("edge-a");
+                    var client = loopback.connect(loopback.serve(proxy));
+
+                    var response =
+                            client.sendRequest("GET /x", via.split("\r\n")).receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(508);
+                    assertThat(upstream.getRequestCount()).isZero();
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_name_that_only_looks_like_the_pseudonym_is_no_loop() {
+        return Stream.of("1.1 edge-ab", "1.1 fred (edge-a)", "edge-a", "1.1 ,")
+                .map(via -> DynamicTest.dynamicTest(via, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var proxy = newProxy(targetOf(upstream), HopMark.via());
+                    proxy.setViaHost("edge-a");
+                    var client = loopback.connect(loopback.serve(proxy));
+
+                    var response = client.sendRequest("GET /x", "Via: " + via).receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(200);
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> Via_names_the_protocol_that_was_received() {
+        return Stream.of("1.0", "1.1", "2.0")
+                .map(version -> DynamicTest.dynamicTest(version, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var proxy = newProxy(targetOf(upstream), HopMark.via());
+                    proxy.setViaHost("edge-a");
+                    var http = new HttpConfiguration();
+                    var server = loopback.serve(
+                            proxy, new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+
+                    if (version.equals("2.0"))
+                        HttpClient.newBuilder()
+                                .version(HttpClient.Version.HTTP_2)
+                                .build()
+                                .send(HttpRequest.newBuilder(server).build(), BodyHandlers.discarding());
+                    else
+                        loopback.connect(server)
+                                .send("GET / HTTP/" + version + "\r\nHost: x\r\n\r\n")
+                                .receiveResponse();
+
+                    assertThat(received(upstream).getHeaders().get("Via")).isEqualTo(version + " edge-a");
+                }));
+    }
+
+    @Test
+    default void the_pseudonym_is_random_unless_set_and_never_the_name_of_the_machine() throws Exception {
+        var upstream = loopback.upstream(ok(), ok());
+        var first = loopback.connect(loopback.serve(newProxy(targetOf(upstream), HopMark.via())));
+        var second = loopback.connect(loopback.serve(newProxy(targetOf(upstream), HopMark.via())));
+
+        first.sendRequest("GET /x").receiveResponse();
+        second.sendRequest("GET /x").receiveResponse();
+
+        var names = List.of(
+                received(upstream).getHeaders().get("Via"),
+                received(upstream).getHeaders().get("Via"));
+        assertThat(names).doesNotHaveDuplicates().allSatisfy(name -> assertThat(name)
+                .doesNotContain(InetAddress.getLocalHost().getHostName()));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> Max_Forwards_is_counted_down_for_TRACE_and_OPTIONS_only() {
+        return Stream.of("TRACE 5 4", "OPTIONS 1 0", "GET 5 5", "OPTIONS x x")
+                .map(row -> DynamicTest.dynamicTest(row, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), MARKER)));
+
+                    client.sendRequest(row.split(" ")[0] + " /x", "Max-Forwards: " + row.split(" ")[1])
+                            .receiveResponse();
+
+                    assertThat(received(upstream).getHeaders().values("Max-Forwards"))
+                            .containsExactly(row.split(" ")[2]);
+                }));
+    }
+
+    @Test
+    default void OPTIONS_with_no_forwards_left_is_answered_here() throws Exception {
+        var upstream = loopback.upstream();
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), MARKER)));
+
+        var response = client.sendRequest("OPTIONS *", "Max-Forwards: 0").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+        assertThat(response.field("Allow")).containsExactly("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
+        assertThat(upstream.getRequestCount()).isZero();
+    }
+
+    @Test
+    default void TRACE_with_no_forwards_left_is_answered_here_without_its_secrets() throws Exception {
+        var upstream = loopback.upstream();
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), MARKER)));
+
+        var response = client.sendRequest(
+                        "TRACE /x?a=1", "Max-Forwards: 0", "Cookie: sid=alice", "Authorization: Basic x", "X-Seen: yes")
+                .receiveResponse();
+
+        assertThat(response.field("Content-Type")).containsExactly("message/http");
+        assertThat(response.body())
+                .isEqualTo("TRACE /x?a=1 HTTP/1.1\r\nHost: www.example.com\r\nMax-Forwards: 0\r\nX-Seen: yes\r\n\r\n");
+        assertThat(upstream.getRequestCount()).isZero();
+    }
+
+    @Test
+    default void a_field_that_the_upstream_names_in_Connection_ends_here() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(
+                    "HTTP/1.1 200 OK\r\nConnection: close, X-Hop, Content-Length\r\nX-Hop: for the proxy only\r\n"
+                            + "Keep-Alive: timeout=5\r\nX-End: for the client\r\nContent-Length: 2\r\n\r\nok");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.fieldNames()).contains("X-End").doesNotContain("X-Hop", "Keep-Alive", "Connection");
+        assertThat(response.body()).isEqualTo("ok");
+    }
+
+    @Test
+    default void a_field_that_an_interim_response_names_in_Connection_ends_here_too() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: for the proxy only\r\n"
+                    + "Link: </style.css>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
+
+        var interim = client.sendRequest("GET /x").receiveResponse();
+        var response = client.receiveResponse();
+
+        assertThat(List.of(interim.status(), response.status())).containsExactly(103, 204);
+        assertThat(interim.fieldNames()).containsExactly("Link");
+    }
+
+    @Test
+    default void Host_named_in_Connection_changes_nothing() throws Exception {
+        assertThat(seenBehind("Connection: Host").field("Host")).containsExactly("www.example.com");
+    }
+
+    @Test
+    default void TE_ends_here_also_where_Connection_does_not_name_it() throws Exception {
+        assertThat(seenBehind("TE: trailers").field("TE")).isEmpty();
+    }
+
+    private RawMessage seenBehind(String... fields) throws Exception {
+        var seen = new LinkedBlockingQueue<RawMessage>();
+        var upstream = loopback.scripted(connection -> {
+            seen.add(connection.receiveRequest());
+            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
+        client.sendRequest("GET /x", fields).receiveResponse();
+        return seen.remove();
+    }
+
+    /** A test for each way to mark. */
+    interface MarkTest {
+        void run(HopMark mark) throws Exception;
+    }
+
+    private static Stream<DynamicTest> marks(MarkTest test) {
+        return Stream.of(
+                DynamicTest.dynamicTest("by a marker", () -> test.run(MARKER)),
+                DynamicTest.dynamicTest("by Via", () -> test.run(HopMark.via())));
+    }
+}

@@ -1,0 +1,163 @@
+package pitfalls.step05;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.net.InetAddress;
+import java.util.stream.Stream;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.step04.RetryingProxy;
+import pitfalls.support.LogLines;
+import pitfalls.support.LoopbackTest;
+
+class HopsTest {
+
+    @Nested
+    class Broken implements LoopbackTest {
+
+        @Test
+        @Order(1)
+        void a_proxy_that_forwards_to_itself_begets_requests_until_its_own_connections_run_out() throws Exception {
+            int connections = 24; // of 64, to see it sooner
+            var server = loopback.serveLater();
+            var proxy = new RetryingProxy(server.address().toString());
+            server.serve(proxy);
+            proxy.getHttpClient().setMaxConnectionsPerDestination(connections);
+            proxy.getHttpClient().setIdleTimeout(400);
+
+            var response =
+                    loopback.connect(server.address()).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(504);
+            assertThat(server.requests().count())
+                    .as("requests within each other, for one of a client's")
+                    .isGreaterThanOrEqualTo(connections);
+        }
+
+        @Test
+        void Via_tells_the_name_of_the_machine() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new RetryingProxy(targetOf(upstream))));
+
+            client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(received(upstream).getHeaders().get("Via"))
+                    .isEqualTo("1.1 " + InetAddress.getLocalHost().getHostName());
+        }
+
+        @Test
+        void Max_Forwards_is_passed_on_as_it_is() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new RetryingProxy(targetOf(upstream))));
+
+            client.sendRequest("TRACE /x", "Max-Forwards: 0").receiveResponse();
+
+            assertThat(received(upstream).getHeaders().get("Max-Forwards")).isEqualTo("0");
+        }
+
+        @Test
+        void a_field_that_the_upstream_names_in_Connection_leaks_to_the_client() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 204 No Content\r\nConnection: X-Hop\r\nX-Hop: for the proxy only\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new RetryingProxy(upstream.target())));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.field("X-Hop")).containsExactly("for the proxy only");
+        }
+
+        @Test
+        void so_does_a_field_of_an_interim_response() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: for the proxy only\r\n\r\n"
+                        + "HTTP/1.1 204 No Content\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new RetryingProxy(upstream.target())));
+
+            var interim = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(interim.fieldNames()).contains("X-Hop");
+            client.receiveResponse();
+        }
+
+        @Test
+        void Host_named_in_Connection_is_lost() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new RetryingProxy(targetOf(upstream))));
+
+            client.sendRequest("GET /x", "Connection: Host").receiveResponse();
+
+            assertThat(received(upstream).getHeaders().get("Host")).isNotEqualTo("www.example.com");
+        }
+    }
+
+    @Nested
+    class Fixed implements HopsContract {
+
+        @Override
+        public ProxyHandler newProxy(String target, HopMark mark) {
+            var proxy = new HopDetectingProxy(target);
+            proxy.setHopMark(mark);
+            return proxy;
+        }
+
+        @Test
+        void without_any_setting_a_loop_ends_too() throws Exception {
+            var server = loopback.serveLater();
+            server.serve(new HopDetectingProxy(server.address().toString()));
+
+            var response =
+                    loopback.connect(server.address()).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(508);
+        }
+
+        @Test
+        void a_loop_is_one_line_in_the_log() throws Exception {
+            var upstream = loopback.upstream();
+            var proxy = new HopDetectingProxy(targetOf(upstream));
+            proxy.setHopMark("X-MiniKV-Forwarded");
+            var client = loopback.connect(loopback.serve(proxy));
+
+            try (var log = LogLines.of("pitfalls")) {
+                client.sendRequest("GET /x", "X-MiniKV-Forwarded: 1").receiveResponse();
+
+                assertThat(log.lines())
+                        .containsExactly("WARN answered 508 proxy_loop_detected for GET /x to no upstream: refused");
+            }
+        }
+
+        @Test
+        void a_marker_forbids_a_chain_of_two() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var inner = loopback.serve(newProxy(targetOf(upstream), MARKER));
+            var outer = loopback.serve(newProxy(inner.toString(), MARKER));
+
+            var response = loopback.connect(outer).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status())
+                    .as("no loop, and refused all the same: use Via for chains")
+                    .isEqualTo(508);
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_bad_name_for_a_marker_is_refused_in_one_sentence() {
+            return Stream.of("", "X Mark", "Host", "via", "X-Mark:", "X-Mark\r\n")
+                    .map(name ->
+                            DynamicTest.dynamicTest("'" + name.strip() + "'", () -> assertThatIllegalArgumentException()
+                                    .isThrownBy(() -> HopMark.field(name))
+                                    .withMessageStartingWith("'" + name + "' is no name for a mark")));
+        }
+    }
+}
