@@ -50,6 +50,15 @@ public final class ScriptedUpstream implements Closeable {
         return connections.get();
     }
 
+    /** Waits until that many connections were accepted. */
+    public void awaitConnections(int count) throws InterruptedException {
+        synchronized (connections) {
+            long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
+            while (connections.get() < count && System.nanoTime() < deadline) connections.wait(100);
+        }
+        assertThat(connections).as("connections that were accepted").hasValueGreaterThanOrEqualTo(count);
+    }
+
     @Override
     public void close() throws IOException {
         server.close();
@@ -63,6 +72,9 @@ public final class ScriptedUpstream implements Closeable {
                 Socket socket = server.accept();
                 open.add(socket);
                 int index = connections.getAndIncrement();
+                synchronized (connections) {
+                    connections.notifyAll();
+                }
                 Script script = scripts.get(Math.min(index, scripts.size() - 1));
                 start("upstream-" + index, () -> play(script, socket));
             } catch (IOException closed) {

@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
@@ -21,6 +22,7 @@ import pitfalls.step02.ProxyError.Progress;
  */
 public class ErrorHandlingProxy extends MinimalProxy {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorHandlingProxy.class);
+    private static final String FIELDS_BEFORE = ErrorHandlingProxy.class.getName() + ".fieldsBefore";
     private static final String BEGUN = ErrorHandlingProxy.class.getName() + ".begun";
     private static final int MAX_REQUEST_FIELDS = 16 * 1024; // Jetty's server accepts 8 KiB, to which a proxy adds
     private static final int MAX_RESPONSE_FIELDS = 15 * 1024; // Jetty's server can send 16 KiB, and adds some itself
@@ -117,7 +119,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
             Callback proxyToClientCallback) {
         String body;
         try {
-            begin(error, proxyToClientResponse);
+            begin(error, clientToProxyRequest, proxyToClientResponse);
             body = errorResponder.respond(error, clientToProxyRequest, proxyToClientResponse);
         } catch (Throwable x) {
             LOG.warn(
@@ -128,7 +130,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
                 proxyToClientCallback.failed(x);
                 return;
             }
-            begin(error, proxyToClientResponse);
+            begin(error, clientToProxyRequest, proxyToClientResponse);
             body = null;
         }
         byte[] content = (body == null ? "" : body).getBytes(StandardCharsets.UTF_8);
@@ -136,8 +138,8 @@ public class ErrorHandlingProxy extends MinimalProxy {
         proxyToClientResponse.write(true, ByteBuffer.wrap(content), proxyToClientCallback);
     }
 
-    private static void begin(ProxyError error, Response proxyToClientResponse) {
-        proxyToClientResponse.reset(); // drops what the upstream sent before it failed
+    private static void begin(ProxyError error, Request clientToProxyRequest, Response proxyToClientResponse) {
+        restart(clientToProxyRequest, proxyToClientResponse);
         proxyToClientResponse.setStatus(error.kind().status());
         proxyToClientResponse
                 .getHeaders()
@@ -145,10 +147,31 @@ public class ErrorHandlingProxy extends MinimalProxy {
                 .put(HttpHeader.CACHE_CONTROL, "no-store");
     }
 
+    /**
+     * Takes a response back to where the proxy began with it: without what an upstream has sent before it failed, but
+     * with what handlers in front of the proxy have set.
+     *
+     * @param clientToProxyRequest the request
+     * @param proxyToClientResponse its response, not committed yet
+     */
+    protected static void restart(Request clientToProxyRequest, Response proxyToClientResponse) {
+        HttpFields before = fieldsBefore(clientToProxyRequest, proxyToClientResponse);
+        proxyToClientResponse.reset();
+        proxyToClientResponse.getHeaders().clear().add(before);
+    }
+
+    private static HttpFields fieldsBefore(Request clientToProxyRequest, Response proxyToClientResponse) {
+        if (clientToProxyRequest.getAttribute(FIELDS_BEFORE) instanceof HttpFields before) return before;
+        HttpFields now = HttpFields.build(proxyToClientResponse.getHeaders()).asImmutable();
+        clientToProxyRequest.setAttribute(FIELDS_BEFORE, now);
+        return now;
+    }
+
     /** What fails before anything was sent to an upstream is told in the same way. */
     @Override
     public boolean handle(
             Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        fieldsBefore(clientToProxyRequest, proxyToClientResponse);
         try {
             return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
         } catch (RuntimeException x) {

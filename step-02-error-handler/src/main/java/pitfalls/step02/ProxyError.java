@@ -183,17 +183,21 @@ public record ProxyError(Kind kind, Throwable cause) {
     private static Kind sent(Throwable failure, Progress progress) {
         if (failure instanceof TimeoutException) return RESPONSE_TIMEOUT;
         if (failure instanceof SSLException) return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
-        if (failure instanceof HttpResponseException) return isTooLarge(failure) ? RESPONSE_TOO_LARGE : PROTOCOL_ERROR;
-        if (failure instanceof EOFException
+        if (isBadResponse(failure, "Too Large")) return RESPONSE_TOO_LARGE;
+        if (failure instanceof HttpResponseException && !isBadResponse(failure, "Early EOF")) return PROTOCOL_ERROR;
+        if (failure instanceof HttpResponseException
+                || failure instanceof EOFException
                 || failure instanceof SocketException
                 || failure instanceof ClosedChannelException)
             return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
-        return failure instanceof RuntimeException ? INTERNAL : PROTOCOL_ERROR;
+        if (failure instanceof RuntimeException) return INTERNAL;
+        return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : PROTOCOL_ERROR;
     }
 
-    private static boolean isTooLarge(Throwable failure) {
-        return failure.getCause() instanceof HttpException x
-                && String.valueOf(x.getReason()).contains("Too Large");
+    private static boolean isBadResponse(Throwable failure, String reason) {
+        return failure instanceof HttpResponseException
+                && failure.getCause() instanceof HttpException bad
+                && String.valueOf(bad.getReason()).contains(reason);
     }
 
     private static boolean isCertificate(Throwable failure) {

@@ -9,6 +9,10 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.ajax.JSON;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
@@ -91,7 +95,7 @@ public interface ErrorsContract extends LoopbackTest {
                             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Long: " + "x".repeat(20_000) + "\r\n\r\nok");
                     upstream.ended();
                 }),
-                failure("by FIN within its fields", 502, "http_protocol_error", upstream -> {
+                failure("by FIN within its fields", 502, "http_response_incomplete", upstream -> {
                     upstream.receiveRequest();
                     upstream.send("HTTP/1.1 200 OK\r\nX-Half: ");
                 }),
@@ -171,6 +175,28 @@ public interface ErrorsContract extends LoopbackTest {
 
         assertThat(response.body())
                 .doesNotContain("127.0.0.1", target.substring(target.lastIndexOf(':')), "Exception", "java", "Jetty");
+    }
+
+    @Test
+    default void what_a_handler_in_front_has_set_survives_in_the_error() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nX-Origin: upstream\r\nContent-Length: 10\r\n\r\n");
+        });
+        var inFront = new Handler.Wrapper(newProxy(upstream.target())) {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                response.getHeaders().put("Access-Control-Allow-Origin", "*");
+                return super.handle(request, response, callback);
+            }
+        };
+        var client = loopback.connect(loopback.serve(inFront));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.field("Access-Control-Allow-Origin")).containsExactly("*");
+        assertThat(response.fieldNames()).doesNotContain("X-Origin");
     }
 
     @TestFactory

@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.function.Supplier;
 import org.eclipse.jetty.client.Request.Content;
 import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.util.StringUtil;
 import pitfalls.step04.RetryPolicy.Outcome;
 
 /** The attempts at one request. They follow each other, so that no two threads are in here at once. */
@@ -13,7 +14,6 @@ final class Attempts {
     private final RetryPolicy policy;
     private final RetryMeter meter;
     private final Request clientToProxyRequest;
-    private final boolean hasIdempotencyKey;
     private final Instant deadline;
     private int number = 1;
     private boolean budgeted;
@@ -24,7 +24,6 @@ final class Attempts {
         this.policy = policy;
         this.meter = meter;
         this.clientToProxyRequest = clientToProxyRequest;
-        this.hasIdempotencyKey = clientToProxyRequest.getHeaders().contains("Idempotency-Key");
         this.deadline = now.plus(policy.deadline());
         clientToProxyRequest.setAttribute(ATTRIBUTE, this);
         meter.requestBegins();
@@ -41,49 +40,67 @@ final class Attempts {
     }
 
     /** The client's body, for the attempt under way. */
-    Content body(Supplier<Content> client) {
-        if (body == null) body = new ReplayableBody(client.get(), bytesToKeep());
+    Content body(Supplier<Content> client, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        if (body == null) body = new ReplayableBody(client.get(), bytesToKeep(proxyToServerRequest));
         return body.newAttempt();
     }
 
-    private int bytesToKeep() {
+    private int bytesToKeep(org.eclipse.jetty.client.Request proxyToServerRequest) {
         String method = clientToProxyRequest.getMethod();
-        boolean wanted = policy.objection(Outcome.DIED, method, hasIdempotencyKey, true) == null;
+        boolean wanted = policy.objection(Outcome.DIED, method, hasIdempotencyKey(proxyToServerRequest), true) == null;
         return wanted && clientToProxyRequest.getLength() <= policy.bufferSize() ? policy.bufferSize() : 0;
     }
 
+    /** Whether the upstream gets a key: a client may have named it in {@code Connection}. */
+    private static boolean hasIdempotencyKey(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return StringUtil.isNotBlank(proxyToServerRequest.getHeaders().get("Idempotency-Key"));
+    }
+
+    /** The attempt under way is over, and reads no more of the client's body. */
+    void fail(Throwable failure) {
+        if (body != null) body.failAttempt(failure);
+    }
+
     /**
-     * Asks for another attempt, and counts it if nothing speaks against it.
+     * Begins the next attempt, unless something speaks against it.
      *
-     * @param outcome how the last one failed; {@code null} for a failure that another one would not mend
-     * @param begin when the next one would begin
+     * @param outcome how the last one failed
+     * @param begin when the next one would be sent
+     * @param proxyToServerRequest the request of the last one
      * @return what speaks against it, or {@code null}
      */
-    String next(Outcome outcome, Instant begin) {
-        String objection = objection(outcome, begin);
+    String next(Outcome outcome, Instant begin, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        String objection = objection(outcome, begin, proxyToServerRequest);
         if (objection == null) number++;
         return objection;
     }
 
-    private String objection(Outcome outcome, Instant begin) {
-        if (outcome == null) return "another one would not help";
+    private String objection(Outcome outcome, Instant begin, org.eclipse.jetty.client.Request proxyToServerRequest) {
         if (number == policy.attempts()) return "it was the last one";
         boolean replayable = body == null || body.isReplayable();
-        String objection = policy.objection(outcome, clientToProxyRequest.getMethod(), hasIdempotencyKey, replayable);
+        String objection = policy.objection(
+                outcome, clientToProxyRequest.getMethod(), hasIdempotencyKey(proxyToServerRequest), replayable);
         if (objection != null) return objection;
         if (begin.isAfter(deadline)) return "the next one would begin after the deadline";
         budgeted = budgeted || meter.acquire(policy.budget());
         return budgeted ? null : "too many requests are on another attempt";
     }
 
-    /** There will be no other attempt: gives up what the client has still to send. */
-    static void giveUp(Request clientToProxyRequest, Throwable failure) {
-        Attempts attempts = of(clientToProxyRequest);
-        if (attempts != null && attempts.body != null) attempts.body.abandon(failure);
+    /** The upstream answers, so that this request weighs on the budget no more. */
+    void answered() {
+        if (budgeted) meter.release();
+        budgeted = false;
     }
 
-    /** The request has its response. */
+    /** There will be no other attempt: gives up what the client has still to send. */
+    void giveUp(Throwable failure) {
+        if (body != null) body.abandon(failure);
+    }
+
+    /** The client has its response. */
     void end() {
-        meter.requestEnds(budgeted);
+        answered();
+        if (body != null) body.release();
+        meter.requestEnds();
     }
 }

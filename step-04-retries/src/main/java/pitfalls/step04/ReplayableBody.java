@@ -17,6 +17,7 @@ final class ReplayableBody {
     private Content.Chunk end;
     private Content.Chunk ahead;
     private boolean demanded;
+    private boolean released;
     private Attempt current;
 
     /**
@@ -39,13 +40,26 @@ final class ReplayableBody {
         return current;
     }
 
+    /** The attempt under way reads no more; until the next one does, the client is watched for leaving. */
+    void failAttempt(Throwable failure) {
+        Attempt attempt;
+        synchronized (this) {
+            attempt = current;
+        }
+        attempt.fail(failure);
+    }
+
     /** Gives the rest of the body up, so that the client's connection is free for an answer. */
     void abandon(Throwable failure) {
-        synchronized (this) {
-            if (ahead != null) ahead.release();
-            ahead = null;
-        }
+        release();
         client.fail(failure);
+    }
+
+    /** Lets go of what was read and will not be sent. */
+    synchronized void release() {
+        if (ahead != null) ahead.release();
+        ahead = null;
+        released = true;
     }
 
     private synchronized Content.Chunk readClient() {
@@ -70,6 +84,14 @@ final class ReplayableBody {
         copy.writeBytes(bytes);
     }
 
+    private void demandFromClient() {
+        synchronized (this) {
+            if (demanded || released || end != null || ahead != null) return;
+            demanded = true;
+        }
+        client.demand(this::onAvailable);
+    }
+
     /** Called when the client has sent more; where no attempt waits for it, it is looked at for the end of the client. */
     private void onAvailable() {
         Runnable task;
@@ -77,7 +99,7 @@ final class ReplayableBody {
             demanded = false;
             task = current.waiting;
             current.waiting = null;
-            if (task == null) ahead = client.read();
+            if (task == null && !released) ahead = client.read();
         }
         if (task != null) task.run();
     }
@@ -107,27 +129,24 @@ final class ReplayableBody {
             boolean ready;
             synchronized (ReplayableBody.this) {
                 ready = failure != null || hasCopy() || end != null || ahead != null;
-                if (!ready) {
-                    waiting = task;
-                    if (demanded) return;
-                    demanded = true;
-                }
+                if (!ready) waiting = task;
             }
             if (ready) task.run();
-            else client.demand(ReplayableBody.this::onAvailable);
+            else demandFromClient();
         }
 
         private boolean hasCopy() {
             return copy != null && position < copy.size();
         }
 
-        /** Ends this attempt only: the client's body may be wanted by the next one. */
+        /** Ends this attempt only: the next one may want the body, and the client may leave before it begins. */
         @Override
         public void fail(Throwable x) {
             synchronized (ReplayableBody.this) {
                 if (failure == null) failure = Content.Chunk.from(x, true);
                 waiting = null;
             }
+            demandFromClient();
         }
 
         @Override

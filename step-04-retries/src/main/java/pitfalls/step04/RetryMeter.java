@@ -16,9 +16,8 @@ final class RetryMeter {
         inFlight.incrementAndGet();
     }
 
-    void requestEnds(boolean retried) {
+    void requestEnds() {
         inFlight.decrementAndGet();
-        if (retried) retrying.decrementAndGet();
     }
 
     void attemptBegins() {
@@ -38,6 +37,11 @@ final class RetryMeter {
         }
         budgetRefusals.increment();
         return false;
+    }
+
+    /** Gives back what {@link #acquire} has let through. */
+    void release() {
+        retrying.decrementAndGet();
     }
 
     long attempts() {

@@ -6,6 +6,7 @@ import java.time.InstantSource;
 import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
@@ -36,6 +37,7 @@ public class RetryingProxy extends UrlNormalizingProxy {
             Set.of(ProxyError.CONNECTION_TERMINATED, ProxyError.RESPONSE_INCOMPLETE);
 
     private final RetryMeter meter = new RetryMeter();
+    private final Set<Runnable> pauses = ConcurrentHashMap.newKeySet();
     private RetryPolicy retryPolicy = RetryPolicy.none();
     private InstantSource clock = InstantSource.system();
     private RandomGenerator random = new Random();
@@ -59,8 +61,10 @@ public class RetryingProxy extends UrlNormalizingProxy {
             Response proxyToClientResponse,
             Callback proxyToClientCallback,
             Throwable failure) {
+        Attempts attempts = Attempts.of(clientToProxyRequest);
+        if (attempts != null) attempts.fail(failure);
         Runnable giveUp = () -> {
-            Attempts.giveUp(clientToProxyRequest, failure);
+            if (attempts != null) attempts.giveUp(failure);
             super.onServerToProxyResponseFailure(
                     clientToProxyRequest,
                     proxyToServerRequest,
@@ -69,16 +73,22 @@ public class RetryingProxy extends UrlNormalizingProxy {
                     proxyToClientCallback,
                     failure);
         };
-        Duration pause = proxyToClientResponse.isCommitted()
+        Duration pause = attempts == null || proxyToClientResponse.isCommitted()
                 ? null
                 : pauseAfter(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
         if (pause == null) giveUp.run();
         else
-            schedule(pause, () -> {
+            schedule(pause, giveUp, () -> {
                 var error = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
                 if (error.isClientFault()) giveUp.run(); // it left in the meantime
                 else again(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
             });
+    }
+
+    private void again(Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        meter.retryBegins();
+        restart(clientToProxyRequest, proxyToClientResponse); // nothing of the failed attempt survives
+        super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
     /** The pause before the next attempt; {@code null} if there must be none. */
@@ -90,8 +100,11 @@ public class RetryingProxy extends UrlNormalizingProxy {
         if (failure instanceof WorthRepeating status) return status.pause;
         var kind = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure)
                 .kind();
-        Outcome outcome = NOT_SENT.contains(kind) ? Outcome.NOT_SENT : DIED.contains(kind) ? Outcome.DIED : null;
-        return pauseAfter(clientToProxyRequest, proxyToServerRequest, outcome, kind.type(), Duration.ZERO);
+        if (NOT_SENT.contains(kind))
+            return pauseAfter(clientToProxyRequest, proxyToServerRequest, Outcome.NOT_SENT, kind.type(), Duration.ZERO);
+        if (DIED.contains(kind))
+            return pauseAfter(clientToProxyRequest, proxyToServerRequest, Outcome.DIED, kind.type(), Duration.ZERO);
+        return null;
     }
 
     private Duration pauseAfter(
@@ -101,11 +114,10 @@ public class RetryingProxy extends UrlNormalizingProxy {
             String failure,
             Duration atLeast) {
         Attempts attempts = Attempts.of(clientToProxyRequest);
-        if (attempts == null) return null;
         int number = attempts.number();
         Duration backoff = retryPolicy.backoff().after(number, random);
         Duration pause = backoff.compareTo(atLeast) > 0 ? backoff : atLeast;
-        String objection = attempts.next(outcome, clock.instant().plus(pause));
+        String objection = attempts.next(outcome, clock.instant().plus(pause), proxyToServerRequest);
         LOG.info(
                 "attempt {} of {} failed, {} for {} to {}: {}",
                 number,
@@ -117,17 +129,22 @@ public class RetryingProxy extends UrlNormalizingProxy {
         return objection == null ? pause : null;
     }
 
-    private void schedule(Duration pause, Runnable task) {
+    /** Runs the task after the pause, on a thread that may send requests; or gives up, if the proxy stops before. */
+    private void schedule(Duration pause, Runnable giveUp, Runnable task) {
+        pauses.add(giveUp);
         var scheduler =
                 this.scheduler != null ? this.scheduler : getHttpClient().getScheduler();
         var executor = getHttpClient().getExecutor();
-        scheduler.schedule(() -> executor.execute(task), pause.toNanos(), TimeUnit.NANOSECONDS);
+        Runnable end = () -> {
+            if (pauses.remove(giveUp)) executor.execute(task);
+        };
+        scheduler.schedule(end, pause.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    private void again(Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-        meter.retryBegins();
-        proxyToClientResponse.reset(); // nothing of the failed attempt survives
-        super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+    @Override
+    protected void doStop() throws Exception {
+        super.doStop();
+        for (Runnable giveUp : pauses) if (pauses.remove(giveUp)) giveUp.run();
     }
 
     @Override
@@ -137,7 +154,7 @@ public class RetryingProxy extends UrlNormalizingProxy {
             return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
         var attempts = new Attempts(retryPolicy, meter, clientToProxyRequest, clock.instant());
         return super.handle(
-                clientToProxyRequest, proxyToClientResponse, Callback.from(proxyToClientCallback, attempts::end));
+                clientToProxyRequest, proxyToClientResponse, Callback.from(attempts::end, proxyToClientCallback));
     }
 
     @Override
@@ -148,7 +165,7 @@ public class RetryingProxy extends UrlNormalizingProxy {
         Attempts attempts = Attempts.of(clientToProxyRequest);
         Supplier<org.eclipse.jetty.client.Request.Content> content = () ->
                 super.newProxyToServerRequestContent(clientToProxyRequest, proxyToClientResponse, proxyToServerRequest);
-        return attempts == null ? content.get() : attempts.body(content);
+        return attempts == null ? content.get() : attempts.body(content, proxyToServerRequest);
     }
 
     @Override
@@ -158,25 +175,38 @@ public class RetryingProxy extends UrlNormalizingProxy {
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
         meter.attemptBegins();
-        if (!retryPolicy.statuses().isEmpty())
-            proxyToServerRequest.onResponseHeaders(serverToProxyResponse ->
-                    repeatIfWorthIt(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse));
+        Attempts attempts = Attempts.of(clientToProxyRequest);
+        if (attempts != null) {
+            if (attempts.number() > 1) onFreshConnection(proxyToServerRequest);
+            proxyToServerRequest.onResponseHeaders(serverToProxyResponse -> {
+                if (!isRepeated(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse)) attempts.answered();
+            });
+        }
         super.sendProxyToServerRequest(
                 clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
+    /** What made the last attempt fail may be true of all connections in the pool. */
+    private static void onFreshConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        proxyToServerRequest.tag(RetryingProxy.class); // a pool of its own, which stays empty
+        proxyToServerRequest.headers(fields -> fields.put(HttpHeader.CONNECTION, "close"));
+    }
+
     /** Turns a status that the policy wants to try again into a failure, before anything of it is passed on. */
-    private void repeatIfWorthIt(
+    private boolean isRepeated(
             Request clientToProxyRequest,
             org.eclipse.jetty.client.Request proxyToServerRequest,
             org.eclipse.jetty.client.Response serverToProxyResponse) {
         int status = serverToProxyResponse.getStatus();
-        if (!retryPolicy.statuses().contains(status)) return;
+        // Behind Expect: 100-continue, Jetty hands out a final status when it is too late to stop it.
+        boolean stoppable = !proxyToServerRequest.getHeaders().contains(HttpHeader.EXPECT);
+        if (!retryPolicy.statuses().contains(status) || !stoppable) return false;
         var retryAfter =
                 RetryAfter.parse(serverToProxyResponse.getHeaders().get(HttpHeader.RETRY_AFTER), clock.instant());
         Duration pause =
                 pauseAfter(clientToProxyRequest, proxyToServerRequest, Outcome.STATUS, "status " + status, retryAfter);
         if (pause != null) serverToProxyResponse.abort(new WorthRepeating(status, pause));
+        return pause != null;
     }
 
     private static final class WorthRepeating extends IOException {

@@ -7,12 +7,18 @@ import static pitfalls.support.Loopback.targetOf;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import okio.ByteString;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -122,6 +128,13 @@ public interface RetriesContract extends LoopbackTest {
                         "POST with key, without consent: 1",
                         () -> assertAttempts(attempts("POST", 1, key), IDEMPOTENT, dies())),
                 DynamicTest.dynamicTest(
+                        "POST with a key that Connection keeps from the upstream: 1",
+                        () -> assertAttempts(
+                                attempts("POST", 1, key, "Connection: Idempotency-Key"), consenting, dies())),
+                DynamicTest.dynamicTest(
+                        "POST with an empty key: 1",
+                        () -> assertAttempts(attempts("POST", 1, "Idempotency-Key:"), consenting, dies())),
+                DynamicTest.dynamicTest(
                         "POST without key, with consent: 1",
                         () -> assertAttempts(attempts("POST", 1), consenting, dies())));
     }
@@ -213,23 +226,27 @@ public interface RetriesContract extends LoopbackTest {
 
     @Test
     default void a_body_that_is_too_long_is_streamed_in_bounded_memory() throws Exception {
-        int mebibytes = 64; // the tests run with a heap no larger than that
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveHead();
-            long length = 0;
-            for (String chunk = connection.receiveChunk(); !chunk.isEmpty(); chunk = connection.receiveChunk())
-                length += chunk.length();
-            String body = String.valueOf(length);
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
-        });
+        var upstream = loopback.scripted(RetriesContract::answerWithLength);
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
-        client.sendRequest("PUT /x", "Transfer-Encoding: chunked");
+        // The tests run with a heap no larger than that.
+        assertThat(sendMebibytes(client, "PUT", 64)).isEqualTo(64 << 20);
+    }
+
+    private static int sendMebibytes(RawConnection client, String method, int mebibytes) throws Exception {
+        client.sendRequest(method + " /x", "Transfer-Encoding: chunked");
         String chunk = "10000\r\n" + "x".repeat(65536) + "\r\n";
         for (int i = 0; i < mebibytes * 16; i++) client.send(chunk);
-        var response = client.send("0\r\n\r\n").receiveResponse();
+        return Integer.parseInt(client.send("0\r\n\r\n").receiveResponse().body());
+    }
 
-        assertThat(response.body()).isEqualTo(String.valueOf(mebibytes << 20));
+    private static void answerWithLength(RawConnection connection) throws Exception {
+        connection.receiveHead();
+        int length = 0;
+        for (String chunk = connection.receiveChunk(); !chunk.isEmpty(); chunk = connection.receiveChunk())
+            length += chunk.length();
+        String body = String.valueOf(length);
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
     }
 
     @Test
@@ -320,11 +337,122 @@ public interface RetriesContract extends LoopbackTest {
                 });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
-        var response = client.sendRequest("GET /x", "Via: 1.1 fred").receiveResponse();
+        var response = client.sendRequest("PUT /x", "Via: 1.1 fred", "Content-Type: text/csv", "Content-Length: 3")
+                .send("a,b")
+                .receiveResponse();
 
         assertThat(response.body()).isEqualTo("ok");
         assertThat(response.field("Set-Cookie")).isEmpty();
-        assertThat(requests.get(1).head()).isEqualTo(requests.get(0).head());
+        assertThat(requests.get(1).head().replace("Connection: close\r\n", ""))
+                .isEqualTo(requests.get(0).head());
+        assertThat(requests.get(1).body()).isEqualTo("a,b");
+    }
+
+    @Test
+    default void what_a_handler_in_front_has_set_survives_a_failed_attempt() throws Exception {
+        var upstream = loopback.scripted(dies(), answers("served"));
+        var inFront = new Handler.Wrapper(newProxy(upstream.target(), IDEMPOTENT)) {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                response.getHeaders().put("Access-Control-Allow-Origin", "*");
+                return super.handle(request, response, callback);
+            }
+        };
+        var client = loopback.connect(loopback.serve(inFront));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("served");
+        assertThat(response.field("Access-Control-Allow-Origin")).containsExactly("*");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> what_another_attempt_would_not_mend_is_not_tried_again() {
+        Script silent = connection -> {
+            connection.receiveRequest();
+            connection.ended();
+        };
+        Script garbage = connection -> {
+            connection.receiveRequest();
+            connection.send("garbage\r\n\r\n");
+        };
+        return Stream.of(
+                DynamicTest.dynamicTest("a timeout", () -> assertOneAttempt(silent, 504)),
+                DynamicTest.dynamicTest("garbage", () -> assertOneAttempt(garbage, 502)));
+    }
+
+    private void assertOneAttempt(Script first, int status) throws Exception {
+        var upstream = loopback.scripted(first, answers("served"));
+        var proxy = newProxy(upstream.target(), IDEMPOTENT);
+        var client = loopback.connect(loopback.serve(proxy));
+        if (status == 504) proxy.getHttpClient().setIdleTimeout(100);
+
+        assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(status);
+        assertThat(upstream.connections()).isEqualTo(1);
+    }
+
+    @Test
+    default void a_body_that_will_not_be_sent_again_is_not_kept_whatever_the_limit() throws Exception {
+        var upstream = loopback.scripted(RetriesContract::answerWithLength);
+        var unlimited = IDEMPOTENT.withBufferSize(Integer.MAX_VALUE);
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), unlimited)));
+
+        assertThat(sendMebibytes(client, "POST", 64)).isEqualTo(64 << 20);
+    }
+
+    @Test
+    default void an_upload_that_goes_on_during_the_pause_is_not_torn() throws Exception {
+        var firstDied = new Gate("the first attempt has died");
+        Queue<String> bodies = new ConcurrentLinkedQueue<>();
+        var upstream = loopback.scripted(
+                connection -> {
+                    connection.receiveHead();
+                    connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+                    connection.receiveChunk();
+                },
+                connection -> {
+                    connection.receiveHead();
+                    firstDied.open();
+                    connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+                    for (String chunk = connection.receiveChunk(); !chunk.isEmpty(); chunk = connection.receiveChunk())
+                        bodies.add(chunk);
+                    connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                });
+        var policy = IDEMPOTENT.withBufferSize(5); // "one" fits, "onetwo" does not
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+
+        client.sendRequest("PUT /x", "Transfer-Encoding: chunked", "Expect: 100-continue");
+        client.receiveHead();
+        client.send("3\r\none\r\n");
+        firstDied.await();
+        var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(204);
+        assertThat(String.join("", bodies)).isEqualTo("onetwo");
+    }
+
+    @Test
+    default void connections_that_all_went_stale_cost_a_GET_nothing() throws Exception {
+        int pooled = 5;
+        var allBusy = new CountDownLatch(pooled);
+        Script answersOnce = connection -> {
+            connection.receiveRequest();
+            allBusy.countDown();
+            allBusy.await();
+            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+            connection.ended(); // at the next request
+        };
+        var scripts = new ArrayList<>(Collections.nCopies(pooled, answersOnce));
+        scripts.add(answers("served"));
+        var upstream = loopback.scripted(scripts.toArray(Script[]::new));
+        var proxy = loopback.serve(newProxy(upstream.target(), IDEMPOTENT));
+        var clients = new ArrayList<RawConnection>();
+        for (int i = 0; i < pooled; i++) clients.add(loopback.connect(proxy).sendRequest("GET /" + i));
+        for (RawConnection client : clients) client.receiveResponse();
+
+        var response = clients.get(0).sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("served");
     }
 
     @Test

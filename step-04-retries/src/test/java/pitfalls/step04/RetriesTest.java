@@ -20,8 +20,11 @@ import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import pitfalls.step03.Upstream;
 import pitfalls.step03.UrlNormalizingProxy;
+import pitfalls.support.FullBacklog;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
@@ -159,16 +162,76 @@ class RetriesTest {
         void no_attempt_begins_after_the_deadline() throws Exception {
             var time = new ManualTime();
             var upstream = loopback.scripted(connection -> connection.receiveRequest());
-            var policy = RetryPolicy.idempotent().withDeadline(Duration.ofSeconds(1));
+            var policy = IDEMPOTENT.withAttempts(9).withDeadline(Duration.ofSeconds(1));
             var client = loopback.connect(loopback.serve(time.in(newRetryingProxy(upstream.target(), policy))));
 
             client.sendRequest("GET /x");
             var pause = time.nextPause();
             time.pass(Duration.ofSeconds(1));
             pause.end();
+            pause = time.nextPause(); // exactly at the deadline is in time
+            time.pass(Duration.ofNanos(1));
+            pause.end();
 
             assertThat(client.receiveResponse().status()).isEqualTo(502);
-            assertThat(upstream.connections()).isEqualTo(2);
+            assertThat(upstream.connections()).isEqualTo(3);
+        }
+
+        @Test
+        void a_proxy_that_was_told_nothing_sends_every_request_once() throws Exception {
+            var upstream = loopback.scripted(connection -> connection.receiveRequest());
+            var client = loopback.connect(loopback.serve(new RetryingProxy(upstream.target())));
+
+            assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(502);
+            assertThat(upstream.connections()).isEqualTo(1);
+        }
+
+        @Test
+        void a_pause_ends_with_the_proxy_and_the_client_gets_an_answer() throws Exception {
+            var time = new ManualTime();
+            var upstream = loopback.scripted(connection -> connection.receiveRequest());
+            var proxy = time.in(newRetryingProxy(upstream.target(), IDEMPOTENT));
+            var client = loopback.connect(loopback.serve(proxy));
+
+            client.sendRequest("GET /x");
+            var pause = time.nextPause();
+            proxy.stop();
+            var response = client.receiveResponse();
+            pause.task().run();
+
+            assertThat(response.status()).isEqualTo(502);
+            assertThat(upstream.connections()).isEqualTo(1);
+        }
+
+        @Test
+        void a_status_behind_Expect_100_continue_is_passed_on() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                connection.send("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy");
+            });
+            var proxy = newRetryingProxy(upstream.target(), IDEMPOTENT.withStatuses(503));
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("PUT /x", "Content-Length: 3", "Expect: 100-continue")
+                    .receiveResponse();
+
+            assertThat(response.body()).isEqualTo("busy");
+            assertThat(proxy.getAttempts()).isEqualTo(1);
+        }
+
+        @Test
+        @EnabledOnOs({OS.LINUX, OS.MAC})
+        void a_connect_timeout_is_tried_again_for_a_POST_too() throws Exception {
+            try (var upstream = new FullBacklog()) {
+                var proxy = newRetryingProxy(upstream.target(), IDEMPOTENT.withAttempts(2));
+                var client = loopback.connect(loopback.serve(proxy));
+                FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(50));
+
+                var response = client.sendRequest("POST /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(504);
+                assertThat(proxy.getAttempts()).isEqualTo(2);
+            }
         }
 
         @Test
@@ -182,6 +245,14 @@ class RetriesTest {
         }
 
         @Test
+        void the_longer_of_pause_and_Retry_After_counts() throws Exception {
+            var patient = IDEMPOTENT.withBackoff(Duration.ofSeconds(5), Duration.ofSeconds(5));
+
+            assertThat(pauseAfter503("2", patient)).isEqualTo(Duration.ofSeconds(5));
+            assertThat(pauseAfter503("6", patient)).isEqualTo(Duration.ofSeconds(6));
+        }
+
+        @Test
         void a_Retry_After_that_is_past_or_unreadable_is_no_pause() throws Exception {
             assertThat(pauseAfter503("Thu, 01 Jan 2015 00:00:03 GMT")).isZero();
             assertThat(pauseAfter503("soon")).isZero();
@@ -189,12 +260,16 @@ class RetriesTest {
         }
 
         private Duration pauseAfter503(String retryAfter) throws Exception {
+            return pauseAfter503(retryAfter, IDEMPOTENT);
+        }
+
+        private Duration pauseAfter503(String retryAfter, RetryPolicy base) throws Exception {
             var time = new ManualTime();
             var upstream = loopback.scripted(connection -> {
                 connection.receiveRequest();
                 connection.send("HTTP/1.1 503 Busy\r\nRetry-After: " + retryAfter + "\r\nContent-Length: 0\r\n\r\n");
             });
-            var policy = IDEMPOTENT.withStatuses(503);
+            var policy = base.withStatuses(503);
             var client = loopback.connect(loopback.serve(time.in(newRetryingProxy(upstream.target(), policy))));
 
             client.sendRequest("GET /x");
@@ -206,15 +281,15 @@ class RetriesTest {
             var time = new ManualTime();
             var upstream = loopback.scripted(connection -> {
                 connection.receiveRequest();
-                connection.send("HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nbusy");
+                connection.send("HTTP/1.1 503 Busy\r\nRetry-After: 99999999999\r\nContent-Length: 4\r\n\r\nbusy");
             });
-            var policy = IDEMPOTENT.withStatuses(503).withDeadline(Duration.ofSeconds(59));
+            var policy = IDEMPOTENT.withStatuses(503);
             var client = loopback.connect(loopback.serve(time.in(newRetryingProxy(upstream.target(), policy))));
 
             var response = client.sendRequest("GET /x").receiveResponse();
 
             assertThat(response.status()).isEqualTo(503);
-            assertThat(response.field("Retry-After")).containsExactly("60");
+            assertThat(response.field("Retry-After")).containsExactly("99999999999");
             assertThat(response.body()).isEqualTo("busy");
         }
 
@@ -258,11 +333,56 @@ class RetriesTest {
             pause.end();
             time.nextPause().end();
             first.receiveResponse();
-            second.sendRequest("GET /3");
+            first.sendRequest("GET /3");
 
             assertThat(refused.status()).isEqualTo(502);
             assertThat(time.nextPause()).as("the budget is free again").isNotNull();
             assertThat(proxy.getBudgetRefusals()).isEqualTo(1);
+        }
+
+        @Test
+        void the_budget_is_a_share_of_the_requests_in_flight() throws Exception {
+            var upstream = loopback.scripted(
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.ended(); // in flight until the test ends
+                    },
+                    connection -> connection.receiveRequest(),
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                    });
+            var proxy = newRetryingProxy(upstream.target(), IDEMPOTENT.withBudget(50, 0));
+            var server = loopback.serve(proxy);
+            var inFlight = loopback.connect(server).sendRequest("GET /slow");
+            upstream.awaitConnections(1);
+
+            var response = loopback.connect(server).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).as("one of two may").isEqualTo(204);
+            inFlight.close();
+        }
+
+        @Test
+        void a_request_that_is_being_answered_weighs_on_the_budget_no_more() throws Exception {
+            var upstream = loopback.scripted(
+                    connection -> connection.receiveRequest(),
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+                        connection.ended(); // a stream without end
+                    },
+                    connection -> connection.receiveRequest(),
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                    });
+            var server = loopback.serve(newProxy(upstream.target(), IDEMPOTENT.withBudget(0, 1)));
+            loopback.connect(server).sendRequest("GET /stream").receiveHead();
+
+            var response = loopback.connect(server).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(204);
         }
 
         @Test

@@ -8,6 +8,7 @@ import static pitfalls.step04.RetryPolicy.Outcome.STATUS;
 
 import java.time.Duration;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,16 @@ import pitfalls.step04.RetryPolicy.Budget;
 
 class RetryPolicyTest {
     private final RetryPolicy policy = RetryPolicy.idempotent();
+
+    @Test
+    void the_policy_to_begin_with_is_as_documented() {
+        var backoff = new Backoff(Duration.ofMillis(25), Duration.ofMillis(250));
+
+        assertThat(policy)
+                .isEqualTo(new RetryPolicy(
+                        3, backoff, Duration.ofSeconds(10), 64 * 1024, Set.of(), false, new Budget(20, 3)));
+        assertThat(RetryPolicy.none().attempts()).isEqualTo(1);
+    }
 
     @Test
     void what_was_not_sent_has_no_objection_against_it() {
