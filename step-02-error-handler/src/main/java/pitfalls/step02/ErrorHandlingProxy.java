@@ -2,8 +2,11 @@ package pitfalls.step02;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
 import java.util.Objects;
+import java.util.Set;
 import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.EofException;
@@ -156,8 +159,13 @@ public class ErrorHandlingProxy extends MinimalProxy {
      */
     protected static void restart(Request clientToProxyRequest, Response proxyToClientResponse) {
         HttpFields before = fieldsBefore(clientToProxyRequest, proxyToClientResponse);
-        proxyToClientResponse.reset();
-        proxyToClientResponse.getHeaders().clear().add(before);
+        proxyToClientResponse.reset(); // but Jetty's own Server and Date stay
+        var fields = proxyToClientResponse.getHeaders();
+        Set<String> names = new HashSet<>();
+        for (HttpField field : before) {
+            if (names.add(field.getLowerCaseName())) fields.put(field);
+            else fields.add(field);
+        }
     }
 
     private static HttpFields fieldsBefore(Request clientToProxyRequest, Response proxyToClientResponse) {
