@@ -10,36 +10,70 @@ import org.eclipse.jetty.server.Request;
 final class ClientUpload extends ContentSourceRequestContent {
     private static final String ATTRIBUTE = ClientUpload.class.getName();
 
-    private volatile Throwable failure;
-    private volatile boolean waiting;
-    private volatile boolean ended;
+    private Throwable clientFailure;
+    private Content.Chunk end;
+    private boolean demanded;
 
     ClientUpload(Request clientToProxyRequest) {
         super(clientToProxyRequest, clientToProxyRequest.getHeaders().get(HttpHeader.CONTENT_TYPE));
         clientToProxyRequest.setAttribute(ATTRIBUTE, this);
     }
 
+    private static ClientUpload of(Request clientToProxyRequest) {
+        return (ClientUpload) clientToProxyRequest.getAttribute(ATTRIBUTE);
+    }
+
     /** The client's part in a failed exchange; {@code null} if it has none. */
     static ProxyError errorOf(Request clientToProxyRequest, Throwable failure) {
-        if (!(clientToProxyRequest.getAttribute(ATTRIBUTE) instanceof ClientUpload upload)) return null;
-        if (upload.failure != null) return ProxyError.ofClient(upload.failure);
-        return upload.waiting && failure instanceof TimeoutException ? ProxyError.ofClient(failure) : null;
+        ClientUpload upload = of(clientToProxyRequest);
+        if (upload == null) return null;
+        synchronized (upload) {
+            if (upload.clientFailure != null) return ProxyError.ofClient(upload.clientFailure);
+            return upload.demanded && failure instanceof TimeoutException ? ProxyError.ofClient(failure) : null;
+        }
+    }
+
+    /** Whether the proxy still waits for more of the body, so that the connection cannot serve another request. */
+    static boolean isWaitedFor(Request clientToProxyRequest) {
+        ClientUpload upload = of(clientToProxyRequest);
+        if (upload == null) return false;
+        synchronized (upload) {
+            return upload.demanded;
+        }
     }
 
     @Override
-    public Content.Chunk read() {
+    public synchronized Content.Chunk read() {
+        if (end != null) return end;
         Content.Chunk chunk = super.read();
-        if (!ended) {
-            waiting = chunk == null;
-            if (Content.Chunk.isFailure(chunk)) failure = chunk.getFailure();
-        }
+        if (Content.Chunk.isFailure(chunk)) clientFailure = chunk.getFailure();
         return chunk;
     }
 
-    /** Called when the exchange has failed for another reason: what is read from here on says nothing of the client. */
     @Override
-    public void fail(Throwable x, boolean last) {
-        ended = true;
-        super.fail(x, last);
+    public void demand(Runnable task) {
+        boolean over;
+        synchronized (this) {
+            over = end != null;
+            demanded = !over;
+        }
+        if (over) task.run();
+        else
+            super.demand(() -> {
+                synchronized (this) {
+                    demanded = false;
+                }
+                task.run();
+            });
+    }
+
+    /**
+     * Called when the exchange has failed for another reason. While the client's connection is being read, it is left
+     * alone: Jetty 12.1.14 does not expect to be told from another thread, and the response might never be sent.
+     */
+    @Override
+    public synchronized void fail(Throwable x, boolean last) {
+        end = Content.Chunk.from(x, true);
+        if (!demanded) super.fail(x, last);
     }
 }

@@ -9,6 +9,7 @@ import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -51,7 +52,10 @@ public class ErrorHandlingProxy extends MinimalProxy {
             Callback proxyToClientCallback,
             Throwable failure) {
         var error = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
-        if (proxyToClientResponse.isCommitted()) {
+        if (proxyToClientResponse.hasLastWrite()) {
+            // The client has its answer, and the upstream did not want the rest of the upload.
+            proxyToClientCallback.succeeded();
+        } else if (proxyToClientResponse.isCommitted()) {
             boolean clientLeft = failure instanceof EofException; // Jetty's own: a write has failed
             if (clientLeft) error = new ProxyError(ProxyError.CLIENT_LEFT, failure);
             log("aborted", error, clientToProxyRequest, originOf(proxyToServerRequest));
@@ -138,6 +142,8 @@ public class ErrorHandlingProxy extends MinimalProxy {
         }
         byte[] content = (body == null ? "" : body).getBytes(StandardCharsets.UTF_8);
         proxyToClientResponse.getHeaders().put(HttpHeader.CONTENT_LENGTH, content.length);
+        if (ClientUpload.isWaitedFor(clientToProxyRequest))
+            proxyToClientResponse.getHeaders().put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
         proxyToClientResponse.write(true, ByteBuffer.wrap(content), proxyToClientCallback);
     }
 

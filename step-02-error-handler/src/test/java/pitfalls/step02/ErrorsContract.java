@@ -201,6 +201,25 @@ public interface ErrorsContract extends LoopbackTest {
         assertThat(response.fieldNames()).doesNotContain("X-Origin").containsOnlyOnce("Date", "Server");
     }
 
+    @Test
+    default void an_answer_that_comes_before_the_upload_is_an_answer_and_no_failure() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        try (var log = LogLines.of("pitfalls")) {
+            var response = client.sendRequest("PUT /x", "Content-Length: 3", "Expect: 100-continue")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(405);
+            assertThat(response.body()).isEqualTo("no");
+            assertThat(client.ended()).as("the connection, with an upload left").isTrue();
+            assertThat(log.lines()).isEmpty();
+        }
+    }
+
     @TestFactory
     default Stream<DynamicTest> a_broken_upload_is_the_fault_of_the_client() {
         return Stream.of("by a bad chunk", "by FIN")
