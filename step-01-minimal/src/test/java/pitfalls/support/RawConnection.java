@@ -90,6 +90,14 @@ public final class RawConnection implements Closeable {
         return new String(in.readAllBytes(), ISO_8859_1);
     }
 
+    /** Waits for the first byte, and leaves it to be read; false if the connection ends without one. */
+    boolean begins() throws IOException {
+        in.mark(1);
+        boolean begins = in.read() >= 0;
+        in.reset();
+        return begins;
+    }
+
     /** Whether the other side has ended the connection, in whatever way, with nothing more to read before. */
     public boolean ended() throws IOException {
         try {

@@ -14,7 +14,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * An upstream for what MockWebServer cannot say: half a status line, a reset, a chunk when the test wants it.
- * The first connection plays the first script, the second the second, and the last script serves all that follow.
+ * The first connection with a request plays the first script, the second the second, and the last script serves all
+ * that follow.
  * A connection is closed when its script ends.
  */
 public final class ScriptedUpstream implements Closeable {
@@ -45,18 +46,18 @@ public final class ScriptedUpstream implements Closeable {
         return server.getLocalPort();
     }
 
-    /** How many connections were accepted so far. */
+    /** How many connections brought a request so far; Jetty may open one more in advance. */
     public int connections() {
         return connections.get();
     }
 
-    /** Waits until that many connections were accepted. */
+    /** Waits until that many connections have brought a request. */
     public void awaitConnections(int count) throws InterruptedException {
         synchronized (connections) {
             long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
             while (connections.get() < count && System.nanoTime() < deadline) connections.wait(100);
         }
-        assertThat(connections).as("connections that were accepted").hasValueGreaterThanOrEqualTo(count);
+        assertThat(connections).as("connections with a request").hasValueGreaterThanOrEqualTo(count);
     }
 
     @Override
@@ -71,23 +72,26 @@ public final class ScriptedUpstream implements Closeable {
             try {
                 Socket socket = server.accept();
                 open.add(socket);
-                int index = connections.getAndIncrement();
-                synchronized (connections) {
-                    connections.notifyAll();
-                }
-                Script script = scripts.get(Math.min(index, scripts.size() - 1));
-                start("upstream-" + index, () -> play(script, socket));
+                start("upstream-connection", () -> play(socket));
             } catch (IOException closed) {
                 return;
             }
         }
     }
 
-    private void play(Script script, Socket socket) {
+    private void play(Socket socket) {
         try (socket) {
-            script.play(new RawConnection(socket));
+            var connection = new RawConnection(socket);
+            if (connection.begins()) nextScript().play(connection);
         } catch (Throwable failure) {
             if (!server.isClosed()) failures.add(failure);
+        }
+    }
+
+    private Script nextScript() {
+        synchronized (connections) {
+            connections.notifyAll();
+            return scripts.get(Math.min(connections.getAndIncrement(), scripts.size() - 1));
         }
     }
 
