@@ -6,7 +6,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Request;
 
 /**
- * Forwards every request to one target, as Jetty's own reverse proxy does it: method, path, query, fields and body go
+ * Forwards every request to one target, as Jetty's own reverse proxy does: method, path, query, fields and body go
  * to the upstream, status, fields and body come back, both bodies streamed.
  *
  * <p>Hop-by-hop fields stay on their hop (RFC 9110, section 7.6.1). Redirects, cookies and compression are between the

@@ -34,14 +34,16 @@ public record Upstream(String scheme, String host, int port, String basePath) {
      * @param scheme {@code http} or {@code https}
      * @param host as in the result of {@link #parse}
      * @param port 1 to 65535
-     * @param basePath empty, or with a slash at its begin and none at its end
+     * @param basePath empty, or beginning with a slash and not ending with one
      * @throws IllegalArgumentException that says which one is wrong
      */
     public Upstream {
         check(Set.of("http", "https").contains(scheme), "its scheme is neither http nor https");
         check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
         check(port >= 1 && port <= 65535, BAD_PORT);
-        check(basePath.matches("(/[^?#\\s]*[^/?#\\s])?"), "its base path has no slash at its begin, or one at its end");
+        check(
+                basePath.matches("(/[^?#\\s]*[^/?#\\s])?"),
+                "its base path does not begin with a slash, or ends with one");
     }
 
     /**
@@ -64,7 +66,7 @@ public record Upstream(String scheme, String host, int port, String basePath) {
         }
     }
 
-    /** A password does not belong into a log. */
+    /** A password does not belong in a log. */
     private static String withoutUser(String address) {
         return address.replaceAll("[^/]*@", "...@");
     }

@@ -148,6 +148,6 @@ class UpstreamTest {
     void an_upstream_made_of_parts_is_checked_too() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Upstream("http", "leader.internal", 8081, "/base/"))
-                .withMessage("its base path has no slash at its begin, or one at its end");
+                .withMessage("its base path does not begin with a slash, or ends with one");
     }
 }

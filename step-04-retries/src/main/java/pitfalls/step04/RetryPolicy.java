@@ -161,11 +161,12 @@ public record RetryPolicy(
      * @return the objection, or {@code null} if there is none
      */
     public String objection(Outcome outcome, String method, boolean hasIdempotencyKey, boolean replayable) {
-        if (!replayable) return "its body is too long to be kept";
-        if (outcome == Outcome.NOT_SENT || IDEMPOTENT.contains(method)) return null;
-        if (outcome == Outcome.STATUS || !WITH_KEY.contains(method)) return method + " is not idempotent";
-        if (!hasIdempotencyKey) return method + " is not idempotent, and has no Idempotency-Key";
-        return idempotencyKeys ? null : "the policy does not trust an Idempotency-Key";
+        boolean harmless = outcome == Outcome.NOT_SENT || IDEMPOTENT.contains(method);
+        boolean keyHelps = outcome != Outcome.STATUS && WITH_KEY.contains(method);
+        if (!harmless && !keyHelps) return method + " is not idempotent";
+        if (!harmless && !hasIdempotencyKey) return method + " is not idempotent, and has no Idempotency-Key";
+        if (!harmless && !idempotencyKeys) return "the policy does not trust an Idempotency-Key";
+        return replayable ? null : "its body is too long to be kept";
     }
 
     /**

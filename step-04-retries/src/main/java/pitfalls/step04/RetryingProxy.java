@@ -7,6 +7,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
@@ -136,7 +137,12 @@ public class RetryingProxy extends UrlNormalizingProxy {
                 this.scheduler != null ? this.scheduler : getHttpClient().getScheduler();
         var executor = getHttpClient().getExecutor();
         Runnable end = () -> {
-            if (pauses.remove(giveUp)) executor.execute(task);
+            if (!pauses.remove(giveUp)) return;
+            try {
+                executor.execute(task);
+            } catch (RejectedExecutionException stopped) {
+                giveUp.run();
+            }
         };
         scheduler.schedule(end, pause.toNanos(), TimeUnit.NANOSECONDS);
     }

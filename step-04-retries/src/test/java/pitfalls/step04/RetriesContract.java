@@ -456,7 +456,7 @@ public interface RetriesContract extends LoopbackTest {
     }
 
     @Test
-    default void what_the_client_has_seen_the_begin_of_is_never_sent_again() throws Exception {
+    default void what_the_client_has_seen_the_beginning_of_is_never_sent_again() throws Exception {
         var firstChunkArrived = new Gate("the client has received the first chunk");
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();

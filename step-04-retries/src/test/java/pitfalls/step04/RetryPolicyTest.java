@@ -39,6 +39,9 @@ class RetryPolicyTest {
     void a_body_that_is_gone_is_an_objection_against_everything() {
         assertThat(policy.objection(NOT_SENT, "GET", false, false)).isEqualTo("its body is too long to be kept");
         assertThat(policy.objection(DIED, "PUT", false, false)).isEqualTo("its body is too long to be kept");
+        assertThat(policy.objection(DIED, "POST", false, false))
+                .as("the weightier objection comes first")
+                .isEqualTo("POST is not idempotent, and has no Idempotency-Key");
     }
 
     @Test

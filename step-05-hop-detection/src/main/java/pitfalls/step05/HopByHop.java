@@ -1,10 +1,15 @@
 package pitfalls.step05;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.client.Request;
+import org.eclipse.jetty.client.Response;
+import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpVersion;
 
-/** The fields of responses that end at this hop (RFC 9110, section 7.6.1). Those of requests Jetty removes itself. */
+/** The fields of responses that end at this hop (RFC 9110, section 7.6.1). Those of requests Jetty leaves out itself. */
 final class HopByHop {
     private static final List<String> ALWAYS = List.of(
             "Connection",
@@ -17,19 +22,54 @@ final class HopByHop {
 
     private HopByHop() {}
 
-    /** Removes the fields that {@code Connection} names. */
-    static void removeNamed(HttpFields.Mutable fields) {
-        for (String name : fields.getCSV(HttpHeader.CONNECTION, false)) {
-            boolean framesTheBody = HttpHeader.CONTENT_LENGTH.is(name) || HttpHeader.TRANSFER_ENCODING.is(name);
-            if (!framesTheBody) fields.remove(name);
-        }
-    }
-
-    /** These fields without the hop-by-hop ones. */
+    /** These fields without those that end here: always the same ones, and what {@code Connection} names. */
     static HttpFields endToEnd(HttpFields fields) {
         var rest = HttpFields.build(fields);
-        removeNamed(rest);
+        for (HttpField connection : fields.getFields(HttpHeader.CONNECTION))
+            for (String name : connection.getValue().split(","))
+                if (!HttpHeader.CONTENT_LENGTH.is(name.strip())) rest.remove(name.strip()); // it frames the body
         ALWAYS.forEach(rest::remove);
         return rest;
+    }
+
+    /** This response, with such fields only. */
+    static Response endToEnd(Response response) {
+        HttpFields fields = endToEnd(response.getHeaders());
+        return new Response() {
+            @Override
+            public Request getRequest() {
+                return response.getRequest();
+            }
+
+            @Override
+            public HttpVersion getVersion() {
+                return response.getVersion();
+            }
+
+            @Override
+            public int getStatus() {
+                return response.getStatus();
+            }
+
+            @Override
+            public String getReason() {
+                return response.getReason();
+            }
+
+            @Override
+            public HttpFields getHeaders() {
+                return fields;
+            }
+
+            @Override
+            public HttpFields getTrailers() {
+                return response.getTrailers();
+            }
+
+            @Override
+            public CompletableFuture<Boolean> abort(Throwable cause) {
+                return response.abort(cause);
+            }
+        };
     }
 }

@@ -3,7 +3,6 @@ package pitfalls.step05;
 import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
-import org.eclipse.jetty.client.transport.HttpResponse;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
@@ -18,8 +17,9 @@ import pitfalls.step04.RetryingProxy;
  * said to this hop alone stays on it, in both directions.
  *
  * <p>In {@code Via} it calls itself by a random pseudonym, unless {@link #setViaHost(String)} gives it another one;
- * Jetty would tell the machine's host name. Danger: two proxies with the same pseudonym take each other's requests for
- * their own.
+ * Jetty would tell the machine's host name. Replicas of one proxy should share a pseudonym, or a loop
+ * through a load balancer lasts until it meets a replica again. Danger: two proxies of a chain must not share one, or
+ * they take each other's requests for their own.
  */
 public class HopDetectingProxy extends RetryingProxy {
 
@@ -44,19 +44,19 @@ public class HopDetectingProxy extends RetryingProxy {
     @Override
     public boolean handle(
             Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        if (MaxForwards.isZero(clientToProxyRequest)) {
+            MaxForwards.answer(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            return true;
+        }
         if (hopMark.isOn(clientToProxyRequest.getHeaders(), getViaHost())) {
             var loop = new ProxyError(LOOP, null);
             refuse(loop, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
             return true;
         }
-        if (MaxForwards.isZero(clientToProxyRequest)) {
-            MaxForwards.answer(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-            return true;
-        }
         return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
-    /** Called after the client's hop-by-hop fields were removed, so that what is put here arrives. */
+    /** Called when the client's fields are copied, those aside that {@code Connection} names: none can undo this. */
     @Override
     protected void addProxyHeaders(
             Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
@@ -98,27 +98,42 @@ public class HopDetectingProxy extends RetryingProxy {
         super.doStart();
     }
 
-    /** {@code Host} belongs to the request's target, whatever {@code Connection} says. */
+    /**
+     * {@code Host} belongs to the request's target, and {@code Expect} to its body, which Jetty holds back for the
+     * upstream's 100: neither can be left out, whatever {@code Connection} names.
+     */
     @Override
     protected void copyRequestHeaders(
             Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
         super.copyRequestHeaders(clientToProxyRequest, proxyToServerRequest);
-        String host = clientToProxyRequest.getHeaders().get(HttpHeader.HOST);
-        if (host != null && getProxyToServerHost() == null)
-            proxyToServerRequest.headers(fields -> fields.put(HttpHeader.HOST, host));
+        HttpFields fields = clientToProxyRequest.getHeaders();
+        proxyToServerRequest.headers(copied -> {
+            if (getProxyToServerHost() == null) copied.put(HttpHeader.HOST, fields.get(HttpHeader.HOST));
+            copied.put(HttpHeader.EXPECT, fields.get(HttpHeader.EXPECT));
+        });
+    }
+
+    /** Adds a line of its own, instead of reading those of others: Jetty refuses a quote in their comments. */
+    @Override
+    protected void addViaHeader(Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        String protocol = clientToProxyRequest.getConnectionMetaData().getProtocol();
+        String version = protocol.startsWith("HTTP/") ? protocol.substring("HTTP/".length()) : protocol;
+        proxyToServerRequest.headers(fields -> fields.add(HttpHeader.VIA, version + " " + getViaHost()));
     }
 
     @Override
-    protected void sendProxyToServerRequest(
+    protected org.eclipse.jetty.client.Response.CompleteListener newServerToProxyResponseListener(
             Request clientToProxyRequest,
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        proxyToServerRequest.onResponseHeaders(serverToProxyResponse -> {
-            if (serverToProxyResponse instanceof HttpResponse response) response.headers(HopByHop::removeNamed);
-        });
-        super.sendProxyToServerRequest(
-                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
+        return new ProxyResponseListener(
+                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback) {
+            @Override
+            public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
+                super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
+            }
+        };
     }
 
     @Override

@@ -1,21 +1,21 @@
 package pitfalls.step05;
 
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 
 /**
- * How a proxy knows a request that it has forwarded before. What it writes is written after the client's hop-by-hop
- * fields were removed, so that no client can erase it.
+ * How a proxy knows a request that it has forwarded before.
  */
 public interface HopMark {
 
     /**
-     * Looks for the mark.
+     * Looks for the mark; must not throw.
      *
      * @param fields the fields of the request that a client sent
-     * @param pseudonym the proxy's name in {@code Via}
+     * @param pseudonym the proxy's name in {@code Via}, for a mark that uses it
      * @return whether the request has been here before
      */
     boolean isOn(HttpFields fields, String pseudonym);
@@ -37,7 +37,8 @@ public interface HopMark {
         return new HopMark() {
             @Override
             public boolean isOn(HttpFields fields, String pseudonym) {
-                return fields.getCSV(HttpHeader.VIA, false).stream()
+                return fields.getFields(HttpHeader.VIA).stream()
+                        .flatMap(line -> Stream.of(line.getValue().split(",")))
                         .map(entry -> entry.strip().split("\\s+"))
                         .anyMatch(entry -> entry.length > 1 && entry[1].equalsIgnoreCase(pseudonym));
             }

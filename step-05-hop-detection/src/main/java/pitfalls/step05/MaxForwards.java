@@ -58,9 +58,10 @@ final class MaxForwards {
         return text.append("\r\n").toString();
     }
 
-    /** The number in the field; -1 if there is none. */
+    /** The number in the field, 18 digits at most; -1 if there is none. */
     private static long left(Request clientToProxyRequest) {
         String value = clientToProxyRequest.getHeaders().get(HttpHeader.MAX_FORWARDS);
-        return value != null && value.matches("[0-9]{1,18}") ? Long.parseLong(value) : -1;
+        if (value == null || !value.matches("[0-9]+")) return -1;
+        return value.length() > 18 ? 999_999_999_999_999_999L : Long.parseLong(value);
     }
 }

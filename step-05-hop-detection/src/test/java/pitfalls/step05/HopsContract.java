@@ -83,7 +83,7 @@ public interface HopsContract extends LoopbackTest {
         var response = loopback.connect(loopback.serve(a)).sendRequest("GET /x").receiveResponse();
 
         assertThat(response.body()).isEqualTo("served");
-        assertThat(received(upstream).getHeaders().get("Via")).isEqualTo("1.1 a, 1.1 b, 1.1 c");
+        assertThat(received(upstream).getHeaders().values("Via")).containsExactly("1.1 a", "1.1 b", "1.1 c");
     }
 
     @Test
@@ -134,7 +134,7 @@ public interface HopsContract extends LoopbackTest {
 
     @TestFactory
     default Stream<DynamicTest> a_name_that_only_looks_like_the_pseudonym_is_no_loop() {
-        return Stream.of("1.1 edge-ab", "1.1 fred (edge-a)", "edge-a", "1.1 ,")
+        return Stream.of("1.1 edge-ab", "1.1 fred (edge-a)", "edge-a", "1.1 ,", "1.1 fred (a 5\" disk)")
                 .map(via -> DynamicTest.dynamicTest(via, () -> {
                     var upstream = loopback.upstream(ok());
                     var proxy = newProxy(targetOf(upstream), HopMark.via());
@@ -190,7 +190,7 @@ public interface HopsContract extends LoopbackTest {
 
     @TestFactory
     default Stream<DynamicTest> Max_Forwards_is_counted_down_for_TRACE_and_OPTIONS_only() {
-        return Stream.of("TRACE 5 4", "OPTIONS 1 0", "GET 5 5", "OPTIONS x x")
+        return Stream.of("TRACE 5 4", "OPTIONS 1 0", "OPTIONS 100 99", "GET 5 5", "GET 0 0", "OPTIONS x x")
                 .map(row -> DynamicTest.dynamicTest(row, () -> {
                     var upstream = loopback.upstream(ok());
                     var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), MARKER)));
@@ -201,6 +201,26 @@ public interface HopsContract extends LoopbackTest {
                     assertThat(received(upstream).getHeaders().values("Max-Forwards"))
                             .containsExactly(row.split(" ")[2]);
                 }));
+    }
+
+    @Test
+    default void a_loop_can_be_traced_to_its_end() throws Exception {
+        var server = loopback.serveLater();
+        server.serve(newProxy(server.address().toString(), HopMark.via()));
+
+        var response = loopback.connect(server.address())
+                .sendRequest("TRACE /x", "Max-Forwards: 1")
+                .receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+        assertThat(response.body()).contains("Via: 1.1 proxy-");
+    }
+
+    @Test
+    default void Max_Forwards_named_in_Connection_counts_all_the_same() throws Exception {
+        assertThat(seenBehind("OPTIONS", "Max-Forwards: 5", "Connection: Max-Forwards")
+                        .field("Max-Forwards"))
+                .containsExactly("4");
     }
 
     @Test
@@ -221,7 +241,12 @@ public interface HopsContract extends LoopbackTest {
         var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), MARKER)));
 
         var response = client.sendRequest(
-                        "TRACE /x?a=1", "Max-Forwards: 0", "Cookie: sid=alice", "Authorization: Basic x", "X-Seen: yes")
+                        "TRACE /x?a=1",
+                        "Max-Forwards: 0",
+                        "Cookie: sid=alice",
+                        "Authorization: Basic x",
+                        "Proxy-Authorization: Basic x",
+                        "X-Seen: yes")
                 .receiveResponse();
 
         assertThat(response.field("Content-Type")).containsExactly("message/http");
@@ -243,7 +268,41 @@ public interface HopsContract extends LoopbackTest {
         var response = client.sendRequest("GET /x").receiveResponse();
 
         assertThat(response.fieldNames()).contains("X-End").doesNotContain("X-Hop", "Keep-Alive", "Connection");
+        assertThat(response.field("Content-Length")).containsExactly("2");
         assertThat(response.body()).isEqualTo("ok");
+    }
+
+    @Test
+    default void a_field_that_Connection_names_ends_here_behind_Expect_100_continue() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 413 Too Large\r\nConnection: X-Hop, \"\r\nX-Hop: for the proxy only\r\n"
+                    + "Content-Length: 2\r\n\r\nno");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
+
+        var response = client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue")
+                .receiveResponse();
+
+        assertThat(response.status()).isEqualTo(413);
+        assertThat(response.fieldNames()).doesNotContain("X-Hop");
+    }
+
+    @Test
+    default void Expect_named_in_Connection_holds_no_body_back() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+            assertThat(connection.receive(3)).isEqualTo("abc");
+            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
+
+        client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue", "Connection: Expect");
+        var interim = client.receiveResponse();
+        var response = client.send("abc").receiveResponse();
+
+        assertThat(List.of(interim.status(), response.status())).containsExactly(100, 204);
     }
 
     @Test
@@ -251,7 +310,7 @@ public interface HopsContract extends LoopbackTest {
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
             connection.send("HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: for the proxy only\r\n"
-                    + "Link: </style.css>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+                    + "Keep-Alive: timeout=5\r\nLink: </style.css>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
 
@@ -264,22 +323,22 @@ public interface HopsContract extends LoopbackTest {
 
     @Test
     default void Host_named_in_Connection_changes_nothing() throws Exception {
-        assertThat(seenBehind("Connection: Host").field("Host")).containsExactly("www.example.com");
+        assertThat(seenBehind("GET", "Connection: Host").field("Host")).containsExactly("www.example.com");
     }
 
     @Test
     default void TE_ends_here_also_where_Connection_does_not_name_it() throws Exception {
-        assertThat(seenBehind("TE: trailers").field("TE")).isEmpty();
+        assertThat(seenBehind("GET", "TE: trailers").field("TE")).isEmpty();
     }
 
-    private RawMessage seenBehind(String... fields) throws Exception {
+    private RawMessage seenBehind(String method, String... fields) throws Exception {
         var seen = new LinkedBlockingQueue<RawMessage>();
         var upstream = loopback.scripted(connection -> {
             seen.add(connection.receiveRequest());
             connection.send("HTTP/1.1 204 No Content\r\n\r\n");
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
-        client.sendRequest("GET /x", fields).receiveResponse();
+        client.sendRequest(method + " /x", fields).receiveResponse();
         return seen.remove();
     }
 

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import pitfalls.step02.ErrorResponder;
+import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.RetryingProxy;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
@@ -25,7 +27,7 @@ class HopsTest {
 
         @Test
         @Order(1)
-        void a_proxy_that_forwards_to_itself_begets_requests_until_its_own_connections_run_out() throws Exception {
+        void a_proxy_that_forwards_to_itself_causes_requests_until_its_own_connections_run_out() throws Exception {
             int connections = 24; // of 64, to see it sooner
             var server = loopback.serveLater();
             var proxy = new RetryingProxy(server.address().toString());
@@ -77,7 +79,7 @@ class HopsTest {
         }
 
         @Test
-        void so_does_a_field_of_an_interim_response() throws Exception {
+        void a_field_of_an_interim_response_leaks_too() throws Exception {
             var upstream = loopback.scripted(connection -> {
                 connection.receiveRequest();
                 connection.send("HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: for the proxy only\r\n\r\n"
@@ -136,6 +138,39 @@ class HopsTest {
                 assertThat(log.lines())
                         .containsExactly("WARN answered 508 proxy_loop_detected for GET /x to no upstream: refused");
             }
+        }
+
+        @Test
+        void a_loop_is_told_by_the_responder_of_choice() throws Exception {
+            var upstream = loopback.upstream();
+            var proxy = new HopDetectingProxy(targetOf(upstream));
+            proxy.setHopMark("X-MiniKV-Forwarded");
+            proxy.setErrorResponder(ErrorResponder.plainText());
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x", "X-MiniKV-Forwarded: 1").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(508);
+            assertThat(response.body()).isEqualTo("upstream failed: proxy loop detected\n");
+        }
+
+        @Test
+        void each_attempt_carries_the_mark_and_Via_once() throws Exception {
+            var upstream = loopback.scripted(connection -> connection.receiveRequest(), connection -> {
+                String seen = connection.receiveRequest().head();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+            });
+            var proxy = new HopDetectingProxy(upstream.target());
+            proxy.setHopMark("X-MiniKV-Forwarded");
+            proxy.setRetryPolicy(RetryPolicy.idempotent());
+            var client = loopback.connect(loopback.serve(proxy));
+
+            String seen = client.sendRequest("OPTIONS /x", "Max-Forwards: 5")
+                    .receiveResponse()
+                    .body();
+
+            assertThat(seen).containsOnlyOnce("X-MiniKV-Forwarded: 1").containsOnlyOnce("Via:");
+            assertThat(seen).contains("Max-Forwards: 4");
         }
 
         @Test
