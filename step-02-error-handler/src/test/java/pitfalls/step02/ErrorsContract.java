@@ -418,6 +418,7 @@ public interface ErrorsContract extends LoopbackTest {
     private static void assertError(RawMessage response, int status, String type) {
         assertThat(response.status()).isEqualTo(status);
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=" + type);
+        assertThat(response.field("Cache-Control")).containsExactly("no-store");
         assertThat(response.body()).doesNotContain("127.0.0.1", "Exception", "java", "jetty", "Jetty");
     }
 }
