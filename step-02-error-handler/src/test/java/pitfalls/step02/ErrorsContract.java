@@ -207,11 +207,19 @@ public interface ErrorsContract extends LoopbackTest {
             connection.receiveHead();
             connection.send("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
         });
-        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+        var handled = new Gate("the proxy is done with the request");
+        var inFront = new Handler.Wrapper(newProxy(upstream.target())) {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                return super.handle(request, response, Callback.from(callback, handled::open));
+            }
+        };
+        var client = loopback.connect(loopback.serve(inFront));
 
         try (var log = LogLines.of("pitfalls")) {
             var response = client.sendRequest("PUT /x", "Content-Length: 3", "Expect: 100-continue")
                     .receiveResponse();
+            handled.await();
 
             assertThat(response.status()).isEqualTo(405);
             assertThat(response.body()).isEqualTo("no");

@@ -212,10 +212,15 @@ class RetriesTest {
             var proxy = newRetryingProxy(upstream.target(), IDEMPOTENT.withStatuses(503));
             var client = loopback.connect(loopback.serve(proxy));
 
-            var response = client.sendRequest("PUT /x", "Content-Length: 3", "Expect: 100-continue")
-                    .receiveResponse();
+            try (var log = LogLines.of("pitfalls")) {
+                var response = client.sendRequest("PUT /x", "Content-Length: 3", "Expect: 100-continue")
+                        .receiveResponse();
 
-            assertThat(response.body()).isEqualTo("busy");
+                assertThat(response.body()).isEqualTo("busy");
+                assertThat(log.lines())
+                        .as("the announcement of another attempt")
+                        .isEmpty();
+            }
             assertThat(proxy.getAttempts()).isEqualTo(1);
         }
 
