@@ -143,24 +143,23 @@ public interface RetriesContract extends LoopbackTest {
     @Order(7)
     default Stream<DynamicTest> a_status_is_tried_again_only_if_the_policy_names_it() {
         var consenting = IDEMPOTENT.withStatuses(502, 503, 504).withIdempotencyKeys(true);
-        return Stream.of(502, 503, 504)
-                .flatMap(status -> Stream.of(
+        String key = "Idempotency-Key: \"8e03978e\"";
+        return Stream.of(502, 503, 504).flatMap(status -> Stream.of(
+                        attempts("GET", 2),
+                        attempts("HEAD", 2),
+                        attempts("OPTIONS", 2),
+                        attempts("TRACE", 2),
+                        attempts("PUT", 2),
+                        attempts("DELETE", 2),
+                        attempts("POST", 1, key),
+                        attempts("PATCH", 1, key))
+                .flatMap(row -> Stream.of(
                         DynamicTest.dynamicTest(
-                                status + " for GET, not named: 1",
-                                () -> assertAttempts(attempts("GET", 1), IDEMPOTENT, answers(status))),
+                                status + " named, " + row, () -> assertAttempts(row, consenting, answers(status))),
                         DynamicTest.dynamicTest(
-                                status + " for GET: 2",
-                                () -> assertAttempts(attempts("GET", 2), consenting, answers(status))),
-                        DynamicTest.dynamicTest(
-                                status + " for PUT: 2",
-                                () -> assertAttempts(attempts("PUT", 2), consenting, answers(status))),
-                        DynamicTest.dynamicTest(
-                                status + " for DELETE: 2",
-                                () -> assertAttempts(attempts("DELETE", 2), consenting, answers(status))),
-                        DynamicTest.dynamicTest(
-                                status + " for POST, even with a key: 1",
+                                status + " not named, " + row.method() + ": 1",
                                 () -> assertAttempts(
-                                        attempts("POST", 1, "Idempotency-Key: 1"), consenting, answers(status)))));
+                                        attempts(row.method(), 1, row.fields()), IDEMPOTENT, answers(status))))));
     }
 
     @Test
@@ -455,22 +454,25 @@ public interface RetriesContract extends LoopbackTest {
         assertThat(response.body()).isEqualTo("served");
     }
 
-    @Test
-    default void what_the_client_has_seen_the_beginning_of_is_never_sent_again() throws Exception {
-        var firstChunkArrived = new Gate("the client has received the first chunk");
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveRequest();
-            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-            firstChunkArrived.await();
-        });
-        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
+    @TestFactory
+    default Stream<DynamicTest> what_the_client_has_seen_the_beginning_of_is_never_sent_again() {
+        return Stream.of("GET", "PUT", "POST")
+                .map(method -> DynamicTest.dynamicTest(method, () -> {
+                    var firstChunkArrived = new Gate("the client has received the first chunk");
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+                        firstChunkArrived.await();
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
-        client.sendRequest("GET /x");
-        var head = new RawMessage(client.receiveHead(), "", false);
-        firstChunkArrived.open();
+                    send(client, method);
+                    var head = new RawMessage(client.receiveHead(), "", false);
+                    firstChunkArrived.open();
 
-        assertThat(client.receiveBodyOf(head).complete()).isFalse();
-        assertThat(upstream.connections()).isEqualTo(1);
+                    assertThat(client.receiveBodyOf(head).complete()).isFalse();
+                    assertThat(upstream.connections()).isEqualTo(1);
+                }));
     }
 
     @Test
