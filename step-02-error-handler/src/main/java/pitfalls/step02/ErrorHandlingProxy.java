@@ -16,7 +16,6 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.event.Level;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ProxyError.Progress;
 
@@ -30,7 +29,6 @@ public class ErrorHandlingProxy extends MinimalProxy {
     private static final String BEGUN = ErrorHandlingProxy.class.getName() + ".begun";
     private static final int MAX_REQUEST_FIELDS = 16 * 1024; // Jetty's server accepts 8 KiB, to which a proxy adds
     private static final int MAX_RESPONSE_FIELDS = 15 * 1024; // Jetty's server can send 16 KiB, and adds some itself
-    private static final int LONGEST_CAUSE = 160;
 
     private ErrorResponder errorResponder = ErrorResponder.problemJson();
 
@@ -58,10 +56,10 @@ public class ErrorHandlingProxy extends MinimalProxy {
         } else if (proxyToClientResponse.isCommitted()) {
             boolean clientLeft = failure instanceof EofException; // Jetty's own: a write has failed
             if (clientLeft) error = new ProxyError(ProxyError.CLIENT_LEFT, failure);
-            log("aborted", error, clientToProxyRequest, originOf(proxyToServerRequest));
+            ErrorLog.line("aborted", error, clientToProxyRequest, originOf(proxyToServerRequest));
             Truncation.abort(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback, failure);
         } else {
-            log("answered", error, clientToProxyRequest, originOf(proxyToServerRequest));
+            ErrorLog.line("answered", error, clientToProxyRequest, originOf(proxyToServerRequest));
             respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
         }
     }
@@ -115,7 +113,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
             Request clientToProxyRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        log("answered", error, clientToProxyRequest, "no upstream");
+        ErrorLog.line("answered", error, clientToProxyRequest, "no upstream");
         respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
@@ -224,34 +222,6 @@ public class ErrorHandlingProxy extends MinimalProxy {
         super.configureHttpClient(httpClient);
         httpClient.setMaxRequestHeadersSize(MAX_REQUEST_FIELDS);
         httpClient.setMaxResponseHeadersSize(MAX_RESPONSE_FIELDS);
-    }
-
-    private static void log(String verb, ProxyError error, Request clientToProxyRequest, String upstream) {
-        LOG.atLevel(error.isClientFault() ? Level.INFO : Level.WARN)
-                .log(
-                        "{} {} {} for {} {} to {}: {}",
-                        verb,
-                        error.kind().status(),
-                        error.kind().type(),
-                        clientToProxyRequest.getMethod(),
-                        printable(clientToProxyRequest.getHttpURI().getPath()),
-                        upstream,
-                        summary(error.cause()));
-        LOG.debug("the cause in full", error.cause());
-    }
-
-    /** Some of Jetty's messages are dumps of a connection, hundreds of characters long. */
-    private static String summary(Throwable cause) {
-        if (cause == null) return "refused";
-        String text = cause.toString();
-        return text.length() <= LONGEST_CAUSE
-                ? printable(text)
-                : cause.getClass().getName();
-    }
-
-    /** What a client or an upstream sent must not look like a line of the log. */
-    private static String printable(String text) {
-        return text == null ? "" : text.replaceAll("[^ -~]", "?");
     }
 
     /**

@@ -1,0 +1,43 @@
+package pitfalls.step02;
+
+import org.eclipse.jetty.server.Request;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
+
+/** What the operator reads of an error: one line. */
+final class ErrorLog {
+    private static final Logger LOG = LoggerFactory.getLogger(ErrorHandlingProxy.class);
+    private static final int LONGEST_CAUSE = 160;
+
+    private ErrorLog() {}
+
+    /** Logs what became of a request, and why; at INFO if the client is to blame. The stack trace is for DEBUG. */
+    static void line(String verb, ProxyError error, Request clientToProxyRequest, String upstream) {
+        LOG.atLevel(error.isClientFault() ? Level.INFO : Level.WARN)
+                .log(
+                        "{} {} {} for {} {} to {}: {}",
+                        verb,
+                        error.kind().status(),
+                        error.kind().type(),
+                        clientToProxyRequest.getMethod(),
+                        printable(clientToProxyRequest.getHttpURI().getPath()),
+                        upstream,
+                        summary(error.cause()));
+        LOG.debug("the cause in full", error.cause());
+    }
+
+    /** Some of Jetty's messages are dumps of a connection, hundreds of characters long. */
+    private static String summary(Throwable cause) {
+        if (cause == null) return "refused";
+        String text = cause.toString();
+        return text.length() <= LONGEST_CAUSE
+                ? printable(text)
+                : cause.getClass().getName();
+    }
+
+    /** What a client or an upstream sent must not look like a line of the log. */
+    private static String printable(String text) {
+        return text == null ? "" : text.replaceAll("[^ -~]", "?");
+    }
+}
