@@ -16,6 +16,7 @@ import java.util.logging.Logger;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
+import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -108,6 +109,8 @@ public final class Loopback implements AfterEachCallback {
         connector.setHost("127.0.0.1");
         server.addConnector(connector);
         server.setHandler(handler);
+        if (handler instanceof ProxyHandler proxy)
+            proxy.setUseServerThreadPool(true); // one pool starts sooner than two
         started.push(server::stop);
         server.start();
         return URI.create("http://127.0.0.1:" + connector.getLocalPort());
