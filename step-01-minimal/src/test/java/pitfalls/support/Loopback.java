@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.time.Duration;
@@ -16,7 +17,6 @@ import java.util.logging.Logger;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
-import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -85,11 +85,12 @@ public final class Loopback implements AfterEachCallback {
         return upstream;
     }
 
-    /** An address on which nothing listens. */
+    /** An address on which nothing listens, and nothing will: the port is taken until the test ends. */
     public String refusing() throws IOException {
-        var upstream = new ScriptedUpstream("127.0.0.1");
-        upstream.close();
-        return upstream.target();
+        var reserved = new Socket();
+        started.push(reserved);
+        reserved.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        return "http://127.0.0.1:" + reserved.getLocalPort();
     }
 
     /** Serves the handler on a free port; returns {@code http://127.0.0.1:port}. */
@@ -109,8 +110,6 @@ public final class Loopback implements AfterEachCallback {
         connector.setHost("127.0.0.1");
         server.addConnector(connector);
         server.setHandler(handler);
-        if (handler instanceof ProxyHandler proxy)
-            proxy.setUseServerThreadPool(true); // one pool starts sooner than two
         started.push(server::stop);
         server.start();
         return URI.create("http://127.0.0.1:" + connector.getLocalPort());

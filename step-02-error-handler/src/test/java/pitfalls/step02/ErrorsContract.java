@@ -128,7 +128,10 @@ public interface ErrorsContract extends LoopbackTest {
 
     @Test
     default void an_upstream_that_speaks_no_TLS_is_a_502() throws Exception {
-        var upstream = loopback.scripted(connection -> connection.send("HTTP/1.1 400 Bad Request\r\n\r\n"));
+        var upstream = loopback.scripted(connection -> {
+            connection.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+            connection.receiveToEnd(); // or else an RST might overtake the answer
+        });
         var client = loopback.connect(loopback.serve(newProxy("https://127.0.0.1:" + upstream.port())));
 
         var response = client.sendRequest("GET /x").receiveResponse();
