@@ -127,19 +127,6 @@ public interface ErrorsContract extends LoopbackTest {
     }
 
     @Test
-    default void an_upstream_that_speaks_no_TLS_is_a_502() throws Exception {
-        var upstream = loopback.scripted(connection -> {
-            connection.send("HTTP/1.1 400 Bad Request\r\n\r\n");
-            connection.receiveToEnd(); // or else an RST might overtake the answer
-        });
-        var client = loopback.connect(loopback.serve(newProxy("https://127.0.0.1:" + upstream.port())));
-
-        var response = client.sendRequest("GET /x").receiveResponse();
-
-        assertError(response, 502, "tls_protocol_error");
-    }
-
-    @Test
     default void an_unknown_host_is_a_502() throws Exception {
         String tooLongForDns = "x".repeat(64) + ".internal"; // so that nobody has to be asked for its address
         var client = loopback.connect(loopback.serve(newProxy("http://" + tooLongForDns)));
