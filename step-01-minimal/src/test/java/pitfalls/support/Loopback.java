@@ -105,14 +105,19 @@ public final class Loopback implements AfterEachCallback {
 
     /** Serves the handler on a free port, by these protocols. */
     public URI serve(Handler handler, ConnectionFactory... protocols) throws Exception {
+        return serveOn("127.0.0.1", handler, protocols);
+    }
+
+    /** The same on another loopback address, such as {@code [::1]}. */
+    public URI serveOn(String address, Handler handler, ConnectionFactory... protocols) throws Exception {
         var server = new Server(new QueuedThreadPool(64, 2));
         var connector = new ServerConnector(server, 1, 1, protocols);
-        connector.setHost("127.0.0.1");
+        connector.setHost(address);
         server.addConnector(connector);
         server.setHandler(handler);
         started.push(server::stop);
         server.start();
-        return URI.create("http://127.0.0.1:" + connector.getLocalPort());
+        return URI.create("http://" + address + ":" + connector.getLocalPort());
     }
 
     /** A server whose handler comes later: for a proxy that has to know its own address. */
@@ -161,7 +166,7 @@ public final class Loopback implements AfterEachCallback {
 
     /** A raw client's connection to that server. */
     public RawConnection connect(URI server) throws IOException {
-        var connection = new RawConnection(new Socket(InetAddress.getLoopbackAddress(), server.getPort()));
+        var connection = new RawConnection(new Socket(server.getHost(), server.getPort()));
         started.push(connection);
         return connection;
     }

@@ -63,7 +63,7 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
 
     @Override
     protected org.eclipse.jetty.client.Request newProxyToServerRequest(Request clientToProxyRequest, HttpURI uri) {
-        return new VerbatimRequest(getHttpClient(), uri).method(clientToProxyRequest.getMethod());
+        return new VerbatimRequest(getHttpClient(), clientToProxyRequest.getMethod(), uri);
     }
 
     @Override

@@ -10,23 +10,31 @@ import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpURI;
 
 /**
- * A request that puts its target on the wire as it is. Jetty's own sends it through {@link URI}, which refuses
- * <code>{</code> and {@code my_service}, and takes what follows {@code //} for a host. For the same reason
- * {@link #getURI()} may be {@code null}: ask for host and port.
+ * A request that puts its method and its target on the wire as they are. Jetty's own sends the target through
+ * {@link URI}, which refuses <code>{</code> and {@code my_service}, and takes what follows {@code //} for a host; and it
+ * writes {@code get} as {@code GET}, which is another method. For the same reason {@link #getURI()} may be {@code null}:
+ * ask for host and port.
  */
 final class VerbatimRequest extends HttpRequest {
     private static final URI REPLACED = URI.create("http://replaced");
 
+    private final String method;
     private final String path;
     private final String query;
 
-    VerbatimRequest(HttpClient client, HttpURI uri) {
+    VerbatimRequest(HttpClient client, String method, HttpURI uri) {
         super(client, new HttpConversation(), REPLACED);
+        this.method = method;
         scheme(uri.getScheme()).host(uri.getHost()).port(uri.getPort());
         String target = asSent(uri.getPathQuery());
         int questionMark = target.indexOf('?');
         path = questionMark < 0 ? target : target.substring(0, questionMark);
         query = questionMark < 0 ? null : target.substring(questionMark + 1);
+    }
+
+    @Override
+    public String getMethod() {
+        return method;
     }
 
     @Override

@@ -186,4 +186,17 @@ public interface UrlContract extends LoopbackTest {
         configuration.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
         return configuration;
     }
+
+    @Test
+    default void a_method_keeps_its_case() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            String line = connection.receiveRequest().startLine();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + line.length() + "\r\n\r\n" + line);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var response = client.sendRequest("get /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("get /x HTTP/1.1");
+    }
 }

@@ -116,6 +116,18 @@ class UrlTest {
 
             assertThat(response.status()).isEqualTo(500);
         }
+
+        @Test
+        void a_method_in_lower_case_becomes_another_one() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new ErrorHandlingProxy(targetOf(upstream))));
+
+            client.sendRequest("get /x").receiveResponse();
+
+            assertThat(received(upstream).getMethod())
+                    .as("methods are case-sensitive, RFC 9110, section 9.1")
+                    .isEqualTo("GET");
+        }
     }
 
     @Nested

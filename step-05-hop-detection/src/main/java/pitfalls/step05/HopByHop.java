@@ -1,6 +1,8 @@
 package pitfalls.step05;
 
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
@@ -9,8 +11,12 @@ import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpVersion;
 
-/** The fields of responses that end at this hop (RFC 9110, section 7.6.1). Those of requests Jetty leaves out itself. */
-final class HopByHop {
+/**
+ * The fields that end at this hop (RFC 9110, section 7.6.1). Jetty leaves out those of requests as it copies them, but of
+ * those of responses only the ones that always end.
+ */
+public final class HopByHop {
+    private static final Set<String> FRAMING = Set.of("content-length", "host"); // whatever Connection names
     private static final List<String> ALWAYS = List.of(
             "Connection",
             "Keep-Alive",
@@ -22,12 +28,17 @@ final class HopByHop {
 
     private HopByHop() {}
 
-    /** These fields without those that end here: always the same ones, and what {@code Connection} names. */
-    static HttpFields endToEnd(HttpFields fields) {
+    /**
+     * Leaves out what ends here: always the same fields, and those that {@code Connection} names.
+     *
+     * @param fields the fields of a request or a response
+     * @return a copy without those that end here
+     */
+    public static HttpFields endToEnd(HttpFields fields) {
         var rest = HttpFields.build(fields);
         for (HttpField connection : fields.getFields(HttpHeader.CONNECTION))
             for (String name : connection.getValue().split(","))
-                if (!HttpHeader.CONTENT_LENGTH.is(name.strip())) rest.remove(name.strip()); // it frames the body
+                if (!FRAMING.contains(name.strip().toLowerCase(Locale.ROOT))) rest.remove(name.strip());
         ALWAYS.forEach(rest::remove);
         return rest;
     }

@@ -1,0 +1,386 @@
+package pitfalls.step06;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Stream;
+import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.step03.Upstream;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.support.LogLines;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+
+/** A proxy that chooses the upstream for each request, and tells it the truth about the client. */
+public interface DirectorContract extends LoopbackTest {
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers);
+
+    /** The proxy under test, without retries and trusting nobody. */
+    default ProxyHandler newProxy(Director director) {
+        return newProxy(director, RetryPolicy.none());
+    }
+
+    @Test
+    @Order(1)
+    default void each_request_goes_to_the_upstream_that_the_director_chooses() throws Exception {
+        var red = loopback.upstream(ok().body("red"));
+        var blue = loopback.upstream(ok().body("blue"));
+        var director = Director.byField("X-Tenant", Map.of("red", targetOf(red), "blue", targetOf(blue)));
+        var client = loopback.connect(loopback.serve(newProxy(director)));
+
+        var first = client.sendRequest("GET /x", "X-Tenant: blue").receiveResponse();
+        var second = client.sendRequest("GET /x", "X-Tenant: red").receiveResponse();
+
+        assertThat(List.of(first.body(), second.body())).containsExactly("blue", "red");
+    }
+
+    @Test
+    @Order(2)
+    default void Host_is_the_authority_of_the_upstream() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
+
+        client.sendRequest("GET /x").receiveResponse();
+
+        var fields = received(upstream).getHeaders();
+        assertThat(fields.values("Host"))
+                .as("many upstreams route by it")
+                .containsExactly("127.0.0.1:" + upstream.getPort());
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
+    }
+
+    @Test
+    @Order(3)
+    default void no_upstream_known_is_a_503_and_nothing_is_sent() throws Exception {
+        var other = loopback.upstream();
+        var director = Director.byField("X-Tenant", Map.of("red", targetOf(other)));
+        var client = loopback.connect(loopback.serve(newProxy(director)));
+
+        var response = client.sendRequest("GET /x", "X-Tenant: green").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(503);
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=destination_not_found");
+        assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
+        assertThat(other.getRequestCount()).isZero();
+    }
+
+    @Test
+    @Order(4)
+    default void what_a_client_says_of_itself_is_replaced_by_what_the_proxy_sees() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
+
+        client.sendRequest(
+                        "GET /x",
+                        "X-Forwarded-For: 6.6.6.6",
+                        "x-forwarded-host: evil.example",
+                        "X-Forwarded-Proto: https",
+                        "X-Forwarded-Prefix: /admin",
+                        "Forwarded: for=6.6.6.6;proto=https",
+                        "Forwarded: for=7.7.7.7")
+                .receiveResponse();
+
+        var fields = received(upstream).getHeaders();
+        assertThat(fields.values("X-Forwarded-For")).containsExactly("127.0.0.1");
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
+        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("http");
+        assertThat(fields.values("X-Forwarded-Prefix")).isEmpty();
+        assertThat(fields.values("Forwarded")).containsExactly("for=127.0.0.1;host=\"www.example.com\";proto=http");
+    }
+
+    @Test
+    @Order(5)
+    default void what_a_trusted_peer_says_is_appended_to() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var proxy = newProxy(Director.fixed(targetOf(upstream)), RetryPolicy.none(), "10.0.0.0/8", "127.0.0.0/8");
+        var client = loopback.connect(loopback.serve(proxy));
+
+        client.sendRequest(
+                        "GET /x",
+                        "X-Forwarded-For: 203.0.113.7",
+                        "X-Forwarded-For: 10.1.2.3",
+                        "X-Forwarded-Host: shop.example",
+                        "X-Forwarded-Proto: https",
+                        "X-Forwarded-Prefix: /shop",
+                        "Forwarded: for=203.0.113.7;host=\"a, b\";proto=https",
+                        "Forwarded: for=10.1.2.3")
+                .receiveResponse();
+
+        var fields = received(upstream).getHeaders();
+        assertThat(fields.values("X-Forwarded-For")).containsExactly("203.0.113.7, 10.1.2.3, 127.0.0.1");
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly("shop.example, www.example.com");
+        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https, http");
+        assertThat(fields.values("X-Forwarded-Prefix")).containsExactly("/shop");
+        assertThat(fields.values("Forwarded"))
+                .containsExactly("for=203.0.113.7;host=\"a, b\";proto=https, for=10.1.2.3,"
+                        + " for=127.0.0.1;host=\"www.example.com\";proto=http");
+    }
+
+    @Test
+    default void a_peer_outside_the_trusted_ranges_is_not_believed() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var proxy = newProxy(Director.fixed(targetOf(upstream)), RetryPolicy.none(), "10.0.0.0/8", "::1");
+        var client = loopback.connect(loopback.serve(proxy));
+
+        client.sendRequest("GET /x", "X-Forwarded-For: 10.1.2.3").receiveResponse();
+
+        assertThat(received(upstream).getHeaders().values("X-Forwarded-For")).containsExactly("127.0.0.1");
+    }
+
+    @Test
+    default void no_client_can_erase_what_the_proxy_says() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
+
+        client.sendRequest("GET /x", "Connection: X-Forwarded-For, X-Forwarded-Proto, Forwarded, Host")
+                .receiveResponse();
+
+        assertThat(received(upstream).getHeaders().names())
+                .contains("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Host");
+    }
+
+    @Test
+    default void an_IPv6_peer_is_well_formed_in_both_families() throws Exception {
+        var upstream = loopback.upstream(ok(), ok());
+        var director = Director.fixed(targetOf(upstream));
+        var trusting = newProxy(director, RetryPolicy.none(), "::/64");
+        var http = new HttpConnectionFactory(new HttpConfiguration());
+
+        loopback.connect(loopback.serveOn("[::1]", newProxy(director), http))
+                .sendRequest("GET /x")
+                .receiveResponse();
+        loopback.connect(loopback.serveOn("[::1]", trusting, http))
+                .sendRequest("GET /x", "X-Forwarded-For: 2001:db8::7", "Forwarded: for=\"[2001:db8::7]\"")
+                .receiveResponse();
+
+        var plain = received(upstream).getHeaders();
+        assertThat(plain.values("X-Forwarded-For")).containsExactly("0:0:0:0:0:0:0:1");
+        assertThat(plain.get("Forwarded")).startsWith("for=\"[0:0:0:0:0:0:0:1]\";host=");
+        var appended = received(upstream).getHeaders();
+        assertThat(appended.values("X-Forwarded-For")).containsExactly("2001:db8::7, 0:0:0:0:0:0:0:1");
+        assertThat(appended.get("Forwarded")).startsWith("for=\"[2001:db8::7]\", for=\"[0:0:0:0:0:0:0:1]\";host=");
+    }
+
+    @Test
+    default void a_request_that_came_over_TLS_is_told_as_https() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var http = new HttpConfiguration();
+        http.addCustomizer((request, fields) -> new Request.Wrapper(request) {
+            @Override
+            public boolean isSecure() {
+                return true; // as Jetty's SecureRequestCustomizer says of TLS
+            }
+        });
+        var client = loopback.connect(
+                loopback.serve(newProxy(Director.fixed(targetOf(upstream))), new HttpConnectionFactory(http)));
+
+        client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(received(upstream).getHeaders().get("X-Forwarded-Proto")).isEqualTo("https");
+    }
+
+    @Test
+    default void an_HTTP_1_0_client_without_Host_is_told_without_one() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
+
+        client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
+
+        var fields = received(upstream).getHeaders();
+        assertThat(fields.values("Host")).containsExactly("127.0.0.1:" + upstream.getPort());
+        assertThat(fields.values("X-Forwarded-Host")).isEmpty();
+        assertThat(fields.values("Forwarded")).containsExactly("for=127.0.0.1;proto=http");
+    }
+
+    @Test
+    default void a_director_that_fails_is_a_502_with_its_cause_in_the_log_only() throws Exception {
+        Director failing = request -> {
+            throw new IllegalStateException("no route to the consensus");
+        };
+        var client = loopback.connect(loopback.serve(newProxy(failing)));
+
+        try (var log = LogLines.of("pitfalls")) {
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(502);
+            assertThat(response.body()).doesNotContain("consensus");
+            assertThat(log.first())
+                    .isEqualTo("WARN answered 502 proxy_internal_error for GET /x to no upstream:"
+                            + " java.lang.IllegalStateException: no route to the consensus");
+        }
+    }
+
+    @Test
+    default void a_leader_with_an_address_that_is_none_is_a_502() throws Exception {
+        var client = loopback.connect(loopback.serve(newProxy(Director.leader(() -> "not a url"))));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(502);
+    }
+
+    @Test
+    default void a_director_may_choose_the_status_of_a_refusal() throws Exception {
+        Director refusing = request -> {
+            throw new HttpException.RuntimeException(404, "no such tenant");
+        };
+        var client = loopback.connect(loopback.serve(newProxy(refusing)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(404);
+        assertThat(response.body()).contains("no such tenant");
+    }
+
+    @Test
+    default void the_director_is_asked_again_for_each_attempt() throws Exception {
+        var dead = loopback.refusing();
+        var alive = loopback.upstream(ok().body("served"));
+        var addresses = new ConcurrentLinkedQueue<>(List.of(dead, targetOf(alive)));
+        var proxy = newProxy(Director.leader(addresses::poll), RetryPolicy.idempotent());
+        var client = loopback.connect(loopback.serve(proxy));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("served");
+        assertThat(received(alive).getHeaders().get("Host")).isEqualTo("127.0.0.1:" + alive.getPort());
+    }
+
+    @Test
+    default void a_leader_that_dies_and_has_no_successor_yet_is_a_503() throws Exception {
+        var addresses = new ConcurrentLinkedQueue<>(List.of(loopback.refusing()));
+        var proxy = newProxy(Director.leader(addresses::poll), RetryPolicy.idempotent());
+        var client = loopback.connect(loopback.serve(proxy));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(503);
+    }
+
+    @Test
+    default void the_director_sees_what_the_upstream_will_see() throws Exception {
+        var tenant = loopback.upstream();
+        var anybody = loopback.upstream(ok());
+        var director =
+                Director.byField("X-Tenant", Map.of("red", targetOf(tenant))).orElse(Director.fixed(targetOf(anybody)));
+        var client = loopback.connect(loopback.serve(newProxy(director)));
+
+        client.sendRequest("GET /x", "X-Tenant: red", "Connection: X-Tenant").receiveResponse();
+
+        assertThat(received(anybody).getHeaders().names()).doesNotContain("X-Tenant");
+        assertThat(tenant.getRequestCount()).isZero();
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_route_by_Host_knows_neither_case_nor_port() {
+        return Stream.of("shop.example", "SHOP.example", "shop.example:8080")
+                .map(host -> DynamicTest.dynamicTest(host, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var director = Director.byField("Host", Map.of("Shop.Example", targetOf(upstream)));
+                    var client = loopback.connect(loopback.serve(newProxy(director)));
+
+                    var response = client.send("GET /x HTTP/1.1\r\nHost: " + host + "\r\nConnection: Host\r\n\r\n")
+                            .receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(200);
+                }));
+    }
+
+    @Test
+    default void a_field_with_two_values_chooses_no_upstream() throws Exception {
+        var red = loopback.upstream();
+        var director = Director.byField("X-Tenant", Map.of("red", targetOf(red)));
+        var client = loopback.connect(loopback.serve(newProxy(director)));
+
+        var response =
+                client.sendRequest("GET /x", "X-Tenant: red", "X-Tenant: blue").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(503);
+    }
+
+    @Test
+    default void nothing_is_added_that_the_client_did_not_send() throws Exception {
+        assertThat(seenBehind("POST /x", "Content-Length: 3").fieldNames())
+                .containsExactlyInAnyOrder(
+                        "Host",
+                        "Content-Length",
+                        "Via",
+                        "X-Forwarded-For",
+                        "X-Forwarded-Host",
+                        "X-Forwarded-Proto",
+                        "Forwarded");
+    }
+
+    @Test
+    default void fields_arrive_once_and_an_empty_one_stays_empty() throws Exception {
+        var seen = seenBehind(
+                "POST /x", "Content-Length: 3", "User-Agent: curl/8", "Accept-Encoding:", "Content-Type:", "X-Empty:");
+
+        assertThat(seen.field("User-Agent")).containsExactly("curl/8");
+        assertThat(seen.field("Accept-Encoding")).containsExactly("");
+        assertThat(seen.field("Content-Type")).containsExactly("");
+        assertThat(seen.field("X-Empty")).containsExactly("");
+    }
+
+    @Test
+    default void a_Host_of_the_operators_choice_wins() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var proxy = newProxy(Director.fixed(targetOf(upstream)));
+        proxy.setProxyToServerHost("api.internal");
+        var client = loopback.connect(loopback.serve(proxy));
+
+        client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(received(upstream).getHeaders().values("Host")).containsExactly("api.internal");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> Host_has_a_port_unless_it_is_the_schemes_own() {
+        return Stream.of("http://127.0.0.1:80 127.0.0.1", "https://[::1]:443 [::1]", "https://[::1]:80 [::1]:80")
+                .map(row -> row.split(" "))
+                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
+                    var sent = new ConcurrentLinkedQueue<String>();
+                    var upstream = Upstream.parse(row[0]);
+                    var proxy = newProxy(request -> Optional.of(upstream));
+                    var client = loopback.connect(loopback.serve(proxy));
+                    proxy.getHttpClient()
+                            .getRequestListeners()
+                            .addQueuedListener(
+                                    request -> sent.add(request.getHeaders().get("Host")));
+
+                    client.sendRequest("GET /x").receiveHead();
+
+                    assertThat(sent).containsExactly(row[1]);
+                }));
+    }
+
+    /** What the upstream gets of such a request, with the body {@code abc}. */
+    private RawMessage seenBehind(String requestLine, String... fields) throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            String seen = connection.receiveRequest().head();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(upstream.target()))));
+        String seen = client.sendRequest(requestLine, fields)
+                .send("abc")
+                .receiveResponse()
+                .body();
+        return new RawMessage(seen, "", true);
+    }
+}

@@ -1,0 +1,173 @@
+package pitfalls.step06;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
+
+import java.util.Map;
+import java.util.stream.Stream;
+import org.eclipse.jetty.client.Destination;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.util.component.Container;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step05.HopDetectingProxy;
+import pitfalls.support.Gate;
+import pitfalls.support.LogLines;
+import pitfalls.support.LoopbackTest;
+
+class DirectorTest {
+
+    @Nested
+    class Broken implements LoopbackTest {
+
+        @Test
+        @Order(1)
+        void the_upstream_gets_the_Host_of_the_proxy() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new HopDetectingProxy(targetOf(upstream))));
+
+            client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(received(upstream).getHeaders().values("Host")).containsExactly("www.example.com");
+        }
+
+        @Test
+        @Order(2)
+        void a_client_may_claim_to_be_anybody() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new HopDetectingProxy(targetOf(upstream))));
+
+            client.sendRequest("GET /x", "X-Forwarded-For: 10.0.0.1", "Forwarded: for=10.0.0.1")
+                    .receiveResponse();
+
+            var fields = received(upstream).getHeaders();
+            assertThat(fields.values("X-Forwarded-For")).containsExactly("10.0.0.1");
+            assertThat(fields.get("Forwarded")).startsWith("for=10.0.0.1, ");
+        }
+
+        @Test
+        @Order(3)
+        void no_upstream_known_is_the_text_of_a_NullPointerException_in_the_log() throws Exception {
+            var proxy = new HopDetectingProxy("leader.invalid") {
+                @Override
+                protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
+                    return null; // what Jetty's function would return for "none"
+                }
+            };
+            var client = loopback.connect(loopback.serve(proxy));
+
+            try (var log = LogLines.of("pitfalls")) {
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(500);
+                assertThat(log.first()).contains("NullPointerException");
+            }
+        }
+
+        @Test
+        void there_are_two_User_Agents_and_an_invented_Content_Type() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(new HopDetectingProxy(targetOf(upstream))));
+
+            client.sendRequest("POST /x", "User-Agent: curl/8", "Content-Length: 3")
+                    .send("abc")
+                    .receiveResponse();
+
+            var fields = received(upstream).getHeaders();
+            assertThat(fields.values("User-Agent"))
+                    .hasSize(2)
+                    .first()
+                    .asString()
+                    .startsWith("Jetty/");
+            assertThat(fields.values("Content-Type")).containsExactly("application/octet-stream");
+        }
+
+        @Test
+        void an_upstream_that_was_used_once_is_kept_for_ever() throws Exception {
+            var proxy = new HopDetectingProxy("leader.internal");
+            loopback.serve(proxy);
+
+            assertThat(proxy.getHttpClient().getDestinationIdleTimeout())
+                    .as("in ms, and 0 is no timeout")
+                    .isZero();
+        }
+    }
+
+    @Nested
+    class Fixed implements DirectorContract {
+
+        @Override
+        public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
+            var proxy = new DirectedProxy(director);
+            proxy.setRetryPolicy(policy);
+            proxy.setTrustedPeers(trustedPeers);
+            return proxy;
+        }
+
+        @Test
+        void an_upstream_that_is_no_longer_chosen_is_let_go() throws Exception {
+            var upstream = loopback.upstream(ok().addHeader("Connection", "close"));
+            var proxy = new DirectedProxy(targetOf(upstream)) {
+                @Override
+                protected void configureHttpClient(HttpClient httpClient) {
+                    super.configureHttpClient(httpClient);
+                    assertThat(httpClient.getDestinationIdleTimeout()).isEqualTo(60_000);
+                    httpClient.setDestinationIdleTimeout(1);
+                }
+            };
+            var client = loopback.connect(loopback.serve(proxy));
+            var letGo = new Gate("the destination is no longer kept");
+            proxy.getHttpClient().addEventListener(new Container.Listener() {
+                @Override
+                public void beanAdded(Container parent, Object child) {}
+
+                @Override
+                public void beanRemoved(Container parent, Object child) {
+                    if (child instanceof Destination) letGo.open();
+                }
+            });
+
+            client.sendRequest("GET /x").receiveResponse();
+
+            letGo.await();
+            assertThat(proxy.getHttpClient().getDestinations()).isEmpty();
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_range_that_is_none_is_refused_in_one_sentence() {
+            return Stream.of(
+                            "",
+                            "localhost",
+                            "10.0.0.0/33",
+                            "10.0.0.1/8",
+                            "10.0.0",
+                            "300.1.1.1",
+                            "::g",
+                            "10.0.0.0/",
+                            "::/129")
+                    .map(range -> DynamicTest.dynamicTest("'" + range + "'", () -> assertThatIllegalArgumentException()
+                            .isThrownBy(() -> new DirectedProxy(":8081").setTrustedPeers(range))
+                            .withMessageStartingWith("'" + range + "' is no range of addresses")));
+        }
+
+        @Test
+        void a_director_with_an_address_that_is_none_is_refused_at_construction() {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> Director.fixed("not a url"))
+                    .withMessageStartingWith("'not a url' is no address of an upstream");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> Director.byField("X-Tenant", Map.of("red", "not a url")))
+                    .withMessageStartingWith("'not a url' is no address of an upstream");
+        }
+    }
+}

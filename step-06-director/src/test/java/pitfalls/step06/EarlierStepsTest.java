@@ -1,0 +1,58 @@
+package pitfalls.step06;
+
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.Nested;
+import pitfalls.step01.MinimalContract;
+import pitfalls.step02.ErrorsContract;
+import pitfalls.step03.UrlContract;
+import pitfalls.step04.RetriesContract;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step05.HopMark;
+import pitfalls.step05.HopsContract;
+
+class EarlierStepsTest {
+
+    @Nested
+    class Step_1_minimal implements MinimalContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new DirectedProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_2_errors implements ErrorsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new DirectedProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_3_URLs implements UrlContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new DirectedProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_4_retries implements RetriesContract {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            var proxy = new DirectedProxy(target);
+            proxy.setRetryPolicy(policy);
+            return proxy;
+        }
+    }
+
+    @Nested
+    class Step_5_hops implements HopsContract {
+        @Override
+        public ProxyHandler newProxy(String target, HopMark mark) {
+            var proxy = new DirectedProxy(target);
+            proxy.setHopMark(mark);
+            return proxy;
+        }
+    }
+}
