@@ -2,6 +2,7 @@ package pitfalls.support;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -27,8 +28,18 @@ public final class Gate {
      * Waits until the gate is open; fails after {@link Loopback#PATIENCE}, which a working test never needs.
      */
     public void await() throws InterruptedException {
-        assertThat(latch.await(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
+        awaitWithin(Loopback.PATIENCE);
+    }
+
+    /** The same with another patience, where the time is what the test is about. */
+    public void awaitWithin(Duration patience) throws InterruptedException {
+        assertThat(opensWithin(patience))
                 .as("this should have happened by now: " + event)
                 .isTrue();
+    }
+
+    /** Whether the gate is open within that time. */
+    public boolean opensWithin(Duration time) throws InterruptedException {
+        return latch.await(time.toMillis(), TimeUnit.MILLISECONDS);
     }
 }

@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import javax.net.SocketFactory;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
@@ -166,7 +167,12 @@ public final class Loopback implements AfterEachCallback {
 
     /** A raw client's connection to that server. */
     public RawConnection connect(URI server) throws IOException {
-        var connection = new RawConnection(new Socket(server.getHost(), server.getPort()));
+        return connect(server, SocketFactory.getDefault());
+    }
+
+    /** The same through a socket of that factory's, for TLS. */
+    public RawConnection connect(URI server, SocketFactory sockets) throws IOException {
+        var connection = new RawConnection(sockets.createSocket(server.getHost(), server.getPort()));
         started.push(connection);
         return connection;
     }

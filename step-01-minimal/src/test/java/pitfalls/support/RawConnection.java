@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.time.Duration;
 
 /**
  * One end of a TCP connection on which every byte counts: the tests' client, or a {@link ScriptedUpstream}'s side.
@@ -96,6 +98,19 @@ public final class RawConnection implements Closeable {
         boolean begins = in.read() >= 0;
         in.reset();
         return begins;
+    }
+
+    /** Whether nothing arrives within that time: no byte, and no end of the connection. */
+    public boolean receivesNothingFor(Duration time) throws IOException {
+        socket.setSoTimeout((int) time.toMillis());
+        try {
+            begins();
+            return false;
+        } catch (SocketTimeoutException timeout) {
+            return true;
+        } finally {
+            socket.setSoTimeout((int) Loopback.PATIENCE.toMillis());
+        }
     }
 
     /** Whether the other side has ended the connection, in whatever way, with nothing more to read before. */

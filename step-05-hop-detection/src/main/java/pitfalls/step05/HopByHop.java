@@ -21,7 +21,9 @@ public final class HopByHop {
             "Connection",
             "Keep-Alive",
             "Proxy-Authenticate",
+            "Proxy-Authorization",
             "Proxy-Connection",
+            "TE",
             "Trailer",
             "Transfer-Encoding",
             "Upgrade");

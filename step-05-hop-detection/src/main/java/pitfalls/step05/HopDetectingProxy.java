@@ -127,13 +127,33 @@ public class HopDetectingProxy extends RetryingProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        return new ProxyResponseListener(
-                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback) {
-            @Override
-            public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
-                super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
-            }
-        };
+        return new EndToEndListener(
+                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
+    }
+
+    /** Passes a response on, without the fields that end at this hop. */
+    protected class EndToEndListener extends ProxyResponseListener {
+
+        /**
+         * A listener for one exchange.
+         *
+         * @param clientToProxyRequest the client's request
+         * @param proxyToServerRequest the request that was made of it
+         * @param proxyToClientResponse the response to be made
+         * @param proxyToClientCallback completed when it was sent
+         */
+        public EndToEndListener(
+                Request clientToProxyRequest,
+                org.eclipse.jetty.client.Request proxyToServerRequest,
+                Response proxyToClientResponse,
+                Callback proxyToClientCallback) {
+            super(clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
+        }
+
+        @Override
+        public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
+            super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
+        }
     }
 
     @Override

@@ -64,7 +64,7 @@ public class DirectedProxy extends HopDetectingProxy {
     protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
         Optional<Upstream> upstream;
         try {
-            upstream = director.upstreamOf(withoutHopByHop(clientToProxyRequest));
+            upstream = director.upstreamOf(asForwarded(clientToProxyRequest));
         } catch (Exception x) {
             if (x instanceof HttpException && x instanceof RuntimeException chosen) throw chosen;
             throw new Undirected(DIRECTOR_FAILED, x);
@@ -93,12 +93,14 @@ public class DirectedProxy extends HopDetectingProxy {
         });
     }
 
-    /** The director sees what the upstream will see: a client cannot name a field in {@code Connection} and use it. */
-    private static Request withoutHopByHop(Request clientToProxyRequest) {
+    /** The request as the upstream will see it: a client cannot choose by a field that goes no further. */
+    private Request asForwarded(Request clientToProxyRequest) {
         return new Request.Wrapper(clientToProxyRequest) {
             @Override
             public HttpFields getHeaders() {
-                return HopByHop.endToEnd(super.getHeaders());
+                var fields = HttpFields.build(HopByHop.endToEnd(super.getHeaders()));
+                if (!trustedPeers.contains(clientToProxyRequest)) ForwardedFields.drop(fields);
+                return fields.asImmutable();
             }
         };
     }
@@ -118,7 +120,8 @@ public class DirectedProxy extends HopDetectingProxy {
      * Sets whose {@code Forwarded} and {@code X-Forwarded-…} fields are believed, and appended to; nobody's unless set,
      * so that those that a client sends are replaced. Set it before the proxy is started.
      *
-     * <p>Danger: name the proxies in front of this one, and no address from which a client may connect.
+     * <p>Danger: name the proxies in front of this one, and no address from which a client may connect. And do not put
+     * Jetty's {@code ForwardedRequestCustomizer} in front, which believes everybody.
      *
      * @param ranges addresses, {@code 10.1.2.3} or {@code ::1}, and ranges of them, {@code 10.0.0.0/8}
      * @throws IllegalArgumentException if one is neither, in one sentence

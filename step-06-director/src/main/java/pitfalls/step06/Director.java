@@ -22,8 +22,8 @@ public interface Director {
     /**
      * Called on one of Jetty's threads, several at once, so it must not wait for anything.
      *
-     * @param clientToProxyRequest the client's request, without the fields that end at this hop: what {@code Connection}
-     *     names is not there, because the upstream will not see it either
+     * @param clientToProxyRequest the client's request, without the fields that the upstream will not see either:
+     *     those that end at this hop, and {@code Forwarded} and {@code X-Forwarded-…} of a peer that is not trusted
      * @return the upstream; empty if none is known at the moment, which the client is told with 503
      * @throws Exception if it cannot be found out, which the client is told with 502, and the log with the cause; or
      *     with the status of choice if it is an {@link org.eclipse.jetty.http.HttpException}

@@ -4,6 +4,7 @@ import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -14,15 +15,17 @@ import org.eclipse.jetty.server.Request;
  * {@code -Host} and {@code -Proto}.
  */
 final class ForwardedFields {
-    private static final String FAMILY = "x-forwarded-";
 
     private ForwardedFields() {}
 
-    /** Takes out of these fields all of both families, also those that {@link #append} does not write. */
+    /**
+     * Takes all of both families out of these fields, also those that {@link #append} does not write, and those with
+     * underscores, which some upstreams take for hyphens.
+     */
     static void drop(HttpFields.Mutable fields) {
         for (var field = fields.iterator(); field.hasNext(); ) {
-            String name = field.next().getLowerCaseName();
-            if (name.startsWith(FAMILY) || name.equals("forwarded")) field.remove();
+            String name = field.next().getLowerCaseName().replace('_', '-');
+            if (name.startsWith("x-forwarded") || name.equals("forwarded")) field.remove();
         }
     }
 
@@ -60,8 +63,10 @@ final class ForwardedFields {
     }
 
     private static void append(HttpFields.Mutable fields, HttpHeader name, String value) {
-        if (fields.contains(name)) value = String.join(", ", fields.getValuesList(name)) + ", " + value;
-        fields.put(name, value);
+        var values = new ArrayList<>(fields.getValuesList(name));
+        values.removeIf(String::isBlank);
+        values.add(value);
+        fields.put(name, String.join(", ", values));
     }
 
     private static String textOf(InetAddress address) {

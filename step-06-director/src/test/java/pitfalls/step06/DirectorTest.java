@@ -32,7 +32,7 @@ class DirectorTest {
 
         @Test
         @Order(1)
-        void the_upstream_gets_the_Host_of_the_proxy() throws Exception {
+        void the_upstream_gets_the_Host_that_the_client_asked_for() throws Exception {
             var upstream = loopback.upstream(ok());
             var client = loopback.connect(loopback.serve(new HopDetectingProxy(targetOf(upstream))));
 

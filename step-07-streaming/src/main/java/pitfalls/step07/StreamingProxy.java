@@ -1,0 +1,321 @@
+package pitfalls.step07;
+
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.RejectedExecutionException;
+import org.eclipse.jetty.client.AbstractConnectionPool;
+import org.eclipse.jetty.client.ContentSourceRequestContent;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.HttpUpgrader;
+import org.eclipse.jetty.client.Result;
+import org.eclipse.jetty.client.UpgradeProtocolHandler;
+import org.eclipse.jetty.client.transport.HttpDestination;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.HttpStream;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.ProxyError;
+import pitfalls.step05.HopByHop;
+import pitfalls.step06.DirectedProxy;
+import pitfalls.step06.Director;
+
+/**
+ * The {@link DirectedProxy}, with streams that flow, for as long as they like: heads before bodies, quiet streams,
+ * upgraded connections, trailers; and with an end to them when the client leaves.
+ */
+public class StreamingProxy extends DirectedProxy {
+    private final Tunnels tunnels = new Tunnels();
+    private Timeouts timeouts = Timeouts.defaults();
+    private int maxUpstreamConnections = 1000;
+    private Duration watchDelay = Duration.ofMillis(200);
+    private Deadlines deadlines;
+
+    /**
+     * A proxy to one target.
+     *
+     * @param target an address as {@link pitfalls.step03.Upstream#parse} reads it
+     * @throws IllegalArgumentException if it is none, in one sentence
+     */
+    public StreamingProxy(String target) {
+        this(Director.fixed(target));
+    }
+
+    /**
+     * A proxy to an upstream of the director's choice.
+     *
+     * @param director not {@code null}
+     */
+    public StreamingProxy(Director director) {
+        super(director);
+        installBean(tunnels);
+    }
+
+    @Override
+    protected org.eclipse.jetty.client.Response.CompleteListener newServerToProxyResponseListener(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback) {
+        var head = new ResponseHead(proxyToClientResponse, timeouts.head(), deadlines);
+        return new EndToEndListener(
+                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback) {
+            @Override
+            public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source body) {
+                super.onContentSource(
+                        response, head.of(body, () -> setIdleTimeout(proxyToServerRequest, timeouts.stream())));
+            }
+
+            @Override
+            public void onComplete(Result result) {
+                head.settled(() -> super.onComplete(result));
+            }
+
+            @Override
+            public void onHeaders(org.eclipse.jetty.client.Response response) {
+                super.onHeaders(response);
+                Trailers.passOn(clientToProxyRequest, response, proxyToClientResponse);
+            }
+
+            @Override
+            public void onBegin(org.eclipse.jetty.client.Response response) {
+                super.onBegin(response);
+                boolean switched = response.getStatus() == HttpStatus.SWITCHING_PROTOCOLS_101;
+                if (switched) response.abort(Upgrade.notOffered(response));
+            }
+        };
+    }
+
+    private static void setIdleTimeout(org.eclipse.jetty.client.Request proxyToServerRequest, Duration timeout) {
+        if (proxyToServerRequest.getConnection() instanceof Connection connection)
+            connection.getEndPoint().setIdleTimeout(timeout.toMillis());
+    }
+
+    @Override
+    public boolean handle(
+            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        Request request = FramedRequest.of(clientToProxyRequest);
+        var watch = ClientWatch.on(request, deadlines);
+        if (!FramedRequest.hasBody(request)) watch.begin(watchDelay);
+        return super.handle(request, proxyToClientResponse, watch.endedBefore(proxyToClientCallback));
+    }
+
+    @Override
+    protected org.eclipse.jetty.client.Request.Content newProxyToServerRequestContent(
+            Request clientToProxyRequest,
+            Response proxyToClientResponse,
+            org.eclipse.jetty.client.Request proxyToServerRequest) {
+        var content =
+                super.newProxyToServerRequestContent(clientToProxyRequest, proxyToClientResponse, proxyToServerRequest);
+        return new ContentSourceRequestContent(content, content.getContentType()) {
+            @Override
+            public Content.Chunk read() {
+                Content.Chunk chunk = super.read();
+                if (chunk != null && chunk.isLast())
+                    ClientWatch.of(clientToProxyRequest).begin(watchDelay);
+                return chunk;
+            }
+        };
+    }
+
+    @Override
+    protected void sendProxyToServerRequest(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback) {
+        limitWaitForConnection(proxyToServerRequest);
+        Trailers.passOn(clientToProxyRequest, proxyToServerRequest);
+        InterimResponses.listen(
+                proxyToServerRequest,
+                (status, fields) -> writeInterim(clientToProxyRequest, proxyToClientResponse, status, fields));
+        Upgrade upgrade = Upgrade.offeredBy(clientToProxyRequest);
+        if (upgrade != null)
+            proxyToServerRequest.attribute(HttpUpgrader.Factory.class.getName(), (HttpUpgrader.Factory) version ->
+                    new Upgrader(upgrade, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback));
+        ClientWatch.of(clientToProxyRequest).abortsOnLeave(proxyToServerRequest);
+        super.sendProxyToServerRequest(
+                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
+    }
+
+    private void limitWaitForConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        var limit = deadlines.after(timeouts.connection(), () -> {
+            if (hasNoConnectionLeft(proxyToServerRequest))
+                proxyToServerRequest.abort(new RejectedExecutionException("no connection was free in time"));
+        });
+        proxyToServerRequest.onRequestBegin(request -> limit.cancel());
+        proxyToServerRequest.onRequestFailure((request, failure) -> limit.cancel());
+    }
+
+    /** Otherwise a connection is on its way, and its own timeout tells more. */
+    private boolean hasNoConnectionLeft(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return getHttpClient().resolveDestination(proxyToServerRequest) instanceof HttpDestination destination
+                && destination.getConnectionPool() instanceof AbstractConnectionPool pool
+                && pool.getConnectionCount() >= pool.getMaxConnectionCount();
+    }
+
+    /** Whoever left cannot be answered, and wants no other attempt. */
+    @Override
+    protected ProxyError errorOf(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            org.eclipse.jetty.client.Response serverToProxyResponse,
+            Throwable failure) {
+        Throwable left = ClientWatch.of(clientToProxyRequest).leftBefore(failure);
+        if (left != null) return new ProxyError(ProxyError.CLIENT_LEFT, left);
+        return super.errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
+    }
+
+    /** Goes on in another protocol when the upstream has accepted one. */
+    private final class Upgrader implements HttpUpgrader {
+        private final Upgrade upgrade;
+        private final Request clientToProxyRequest;
+        private final Response proxyToClientResponse;
+        private final Callback proxyToClientCallback;
+
+        private Upgrader(
+                Upgrade upgrade,
+                Request clientToProxyRequest,
+                Response proxyToClientResponse,
+                Callback proxyToClientCallback) {
+            this.upgrade = upgrade;
+            this.clientToProxyRequest = clientToProxyRequest;
+            this.proxyToClientResponse = proxyToClientResponse;
+            this.proxyToClientCallback = proxyToClientCallback;
+        }
+
+        @Override
+        public void prepare(org.eclipse.jetty.client.Request proxyToServerRequest) {
+            proxyToServerRequest.headers(upgrade::offer);
+        }
+
+        /** The client's connection becomes a tunnel when its 101 was sent; then the upstream's does. */
+        @Override
+        public void upgrade(
+                org.eclipse.jetty.client.Response serverToProxyResponse, EndPoint upstream, Callback callback) {
+            HttpFields accepted;
+            try {
+                accepted = upgrade.accepted(serverToProxyResponse);
+            } catch (RuntimeException x) {
+                upstream.close(x);
+                callback.failed(x);
+                return;
+            }
+            EndPoint client =
+                    clientToProxyRequest.getConnectionMetaData().getConnection().getEndPoint();
+            client.setIdleTimeout(timeouts.upgraded().toMillis());
+            upstream.setIdleTimeout(timeouts.upgraded().toMillis());
+            clientToProxyRequest.setAttribute(
+                    HttpStream.UPGRADE_CONNECTION_ATTRIBUTE,
+                    tunnels.between(client, upstream, clientToProxyRequest.getComponents()));
+            proxyToClientResponse.setStatus(HttpStatus.SWITCHING_PROTOCOLS_101);
+            accepted.forEach(field -> proxyToClientResponse.getHeaders().remove(field.getName())); // Jetty's own Date
+            proxyToClientResponse.getHeaders().add(accepted);
+            proxyToClientResponse.write(true, null, Callback.from(proxyToClientCallback::succeeded, failure -> {
+                upstream.close(failure);
+                callback.failed(failure);
+            }));
+        }
+    }
+
+    @Override
+    protected void onServerToProxyResponse102Processing(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            HttpFields fields,
+            Response proxyToClientResponse) {
+        writeInterim(clientToProxyRequest, proxyToClientResponse, HttpStatus.PROCESSING_102, fields);
+    }
+
+    @Override
+    protected void onServerToProxyResponse103EarlyHints(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            HttpFields fields,
+            Response proxyToClientResponse) {
+        writeInterim(clientToProxyRequest, proxyToClientResponse, HttpStatus.EARLY_HINTS_103, fields);
+    }
+
+    /** An HTTP/1.0 client would take it for the final response (RFC 9110, section 15.2); 100 is Jetty's own to send. */
+    private static void writeInterim(
+            Request clientToProxyRequest, Response proxyToClientResponse, int status, HttpFields fields) {
+        boolean understood = clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
+        if (understood && status != HttpStatus.CONTINUE_100)
+            proxyToClientResponse.writeInterim(status, HopByHop.endToEnd(fields));
+    }
+
+    /** {@return how long the proxy waits; {@link Timeouts#defaults()} unless set} */
+    public Timeouts getTimeouts() {
+        return timeouts;
+    }
+
+    /**
+     * Sets how long the proxy waits. Set it before the proxy is started.
+     *
+     * @param timeouts not {@code null}
+     */
+    public void setTimeouts(Timeouts timeouts) {
+        this.timeouts = Objects.requireNonNull(timeouts);
+    }
+
+    /** {@return how many connections there may be to each upstream, upgraded ones not counted} */
+    public int getMaxUpstreamConnections() {
+        return maxUpstreamConnections;
+    }
+
+    /**
+     * Sets how many connections there may be to each upstream, upgraded ones not counted; 1000 unless set. Each request
+     * in flight needs one, and each open stream keeps one. A request that finds none free within
+     * {@link Timeouts#connection()} is answered with 503. Set it before the proxy is started.
+     *
+     * <p>Danger: each costs a file descriptor, of which a process has a limited number, and the upstream a connection.
+     *
+     * @param maxUpstreamConnections 1 or more
+     * @throws IllegalArgumentException if it is less
+     */
+    public void setMaxUpstreamConnections(int maxUpstreamConnections) {
+        if (maxUpstreamConnections < 1)
+            throw new IllegalArgumentException(
+                    "'" + maxUpstreamConnections + "' is no value for maxUpstreamConnections, which is 1 or more");
+        this.maxUpstreamConnections = maxUpstreamConnections;
+    }
+
+    /** For tests of the races between a watch and a response. */
+    void setWatchDelay(Duration watchDelay) {
+        this.watchDelay = watchDelay;
+    }
+
+    @Override
+    protected void configureHttpClient(HttpClient httpClient) {
+        super.configureHttpClient(httpClient);
+        httpClient.setMaxConnectionsPerDestination(maxUpstreamConnections);
+        httpClient.setIdleTimeout(timeouts.response().toMillis());
+    }
+
+    /** Jetty clears the client's protocol handlers when it makes the client: the proxy's come after. */
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        deadlines = new Deadlines(getHttpClient().getScheduler());
+        var handlers = getHttpClient().getProtocolHandlers();
+        new InterimResponses().addTo(handlers);
+        handlers.put(new UpgradeProtocolHandler() {
+            @Override
+            protected boolean acceptHeaders(
+                    org.eclipse.jetty.client.Request request, org.eclipse.jetty.client.Response response) {
+                return request.getAttributes().containsKey(HttpUpgrader.Factory.class.getName());
+            }
+        });
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        super.doStop();
+        deadlines.destroy();
+    }
+}

@@ -1,0 +1,105 @@
+package pitfalls.step07;
+
+import java.nio.ByteBuffer;
+import java.util.concurrent.Executor;
+import org.eclipse.jetty.io.AbstractConnection;
+import org.eclipse.jetty.io.ByteBufferPool;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.RetainableByteBuffer;
+import org.eclipse.jetty.util.IteratingCallback;
+
+/**
+ * One direction of an upgraded connection: what is read from one end point is written to the other, and so is the end of
+ * it. No thread waits for either.
+ */
+final class TunnelConnection extends AbstractConnection implements Connection.UpgradeTo {
+    private static final int BUFFER_SIZE = 16 * 1024;
+
+    private final EndPoint out;
+    private final ByteBufferPool buffers;
+    private final Runnable onOpen;
+    private final Runnable onClose;
+    private final Pipe pipe = new Pipe();
+    private ByteBuffer early;
+
+    TunnelConnection(
+            EndPoint in, EndPoint out, Executor executor, ByteBufferPool buffers, Runnable onOpen, Runnable onClose) {
+        super(in, executor);
+        this.out = out;
+        this.buffers = buffers;
+        this.onOpen = onOpen;
+        this.onClose = onClose;
+    }
+
+    /** What was read already when the connection was upgraded. */
+    @Override
+    public void onUpgradeTo(ByteBuffer buffer) {
+        early = buffer;
+    }
+
+    @Override
+    public void onOpen() {
+        super.onOpen();
+        onOpen.run();
+        pipe.iterate();
+    }
+
+    @Override
+    public void onFillable() {
+        pipe.iterate();
+    }
+
+    @Override
+    public void onFillInterestedFailed(Throwable failure) {
+        pipe.abort(failure);
+    }
+
+    @Override
+    public void onClose(Throwable failure) {
+        super.onClose(failure);
+        onClose.run();
+    }
+
+    private final class Pipe extends IteratingCallback {
+        private RetainableByteBuffer buffer;
+
+        @Override
+        protected Action process() throws Throwable {
+            if (early != null && early.hasRemaining()) {
+                out.write(this, early);
+                return Action.SCHEDULED;
+            }
+            if (buffer == null) buffer = buffers.acquire(BUFFER_SIZE, true);
+            int filled = getEndPoint().fill(buffer.getByteBuffer());
+            if (filled > 0) {
+                out.write(this, buffer.getByteBuffer());
+                return Action.SCHEDULED;
+            }
+            release();
+            if (filled == 0) {
+                fillInterested();
+                return Action.IDLE;
+            }
+            out.shutdownOutput(); // the other direction may go on
+            return Action.SUCCEEDED;
+        }
+
+        private void release() {
+            if (buffer != null) buffer.release();
+            buffer = null;
+        }
+
+        @Override
+        protected void onCompleteFailure(Throwable failure) {
+            release();
+            getEndPoint().close(failure);
+            out.close(failure);
+        }
+
+        @Override
+        public InvocationType getInvocationType() {
+            return InvocationType.NON_BLOCKING;
+        }
+    }
+}

@@ -1,0 +1,395 @@
+package pitfalls.step07;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.Gate;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+
+/** A proxy through which streams flow, in both directions, for as long as they like. */
+public interface StreamingContract extends LoopbackTest {
+    /** Longer than the limits that these tests set, so that what is still open then is not subject to them. */
+    Duration A_WHILE = Duration.ofMillis(300);
+
+    /** The head of a response in chunks. */
+    String CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections);
+
+    /** The proxy under test, with limits that do not matter. */
+    default ProxyHandler newProxy(String target) {
+        return newProxy(target, Timeouts.defaults(), 200);
+    }
+
+    @Test
+    @Order(1)
+    default void the_head_of_a_response_does_not_wait_for_its_body() throws Exception {
+        var headArrived = new Gate("the client has received the head");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "Content-Type: text/event-stream\r\n\r\n");
+            headArrived.await();
+            connection.send("3\r\none\r\n0\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var head = new RawMessage(client.sendRequest("GET /events").receiveHead(), "", true);
+        headArrived.open();
+        var response = client.receiveBodyOf(head);
+
+        assertThat(head.field("Content-Type")).containsExactly("text/event-stream");
+        assertThat(response.body()).isEqualTo("one");
+    }
+
+    @Test
+    @Order(2)
+    default void a_stream_may_be_quiet_for_longer_than_a_response_may_take() throws Exception {
+        var wasQuiet = new Gate("the stream was quiet for a while");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n");
+            wasQuiet.await();
+            connection.send("3\r\ntwo\r\n0\r\n\r\n");
+        });
+        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(100));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
+
+        var head = new RawMessage(client.sendRequest("GET /events").receiveHead(), "", true);
+        String first = client.receiveChunk();
+        client.receivesNothingFor(A_WHILE);
+        wasQuiet.open();
+        var response = client.receiveBodyOf(head);
+
+        assertThat(first).isEqualTo("one");
+        assertThat(response.body()).isEqualTo("two");
+        assertThat(response.complete()).isTrue();
+    }
+
+    @Test
+    @Order(3)
+    default void open_streams_do_not_block_other_requests() throws Exception {
+        var served = new Gate("the other request is served");
+        var upstream = loopback.scripted(connection -> {
+            if (connection.receiveRequest().target().equals("/other")) {
+                connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+            } else {
+                connection.send(CHUNKED + "\r\n3\r\none\r\n");
+                served.await();
+            }
+        });
+        var proxy = loopback.serve(newProxy(upstream.target()));
+        for (int i = 0; i < 70; i++)
+            loopback.connect(proxy).sendRequest("GET /events").receiveHead();
+
+        var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
+        served.open();
+
+        assertThat(response.status()).isEqualTo(204);
+    }
+
+    @Test
+    @Order(4)
+    default void a_request_that_finds_no_connection_free_in_time_is_answered_with_503() throws Exception {
+        var answered = new Gate("the request was answered");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n");
+            answered.await();
+        });
+        var timeouts = Timeouts.defaults().withConnection(Duration.ofMillis(50));
+        var proxy = loopback.serve(newProxy(upstream.target(), timeouts, 2));
+        for (int i = 0; i < 2; i++)
+            loopback.connect(proxy).sendRequest("GET /events").receiveHead();
+
+        var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
+        answered.open();
+
+        assertThat(response.status()).isEqualTo(503);
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=connection_limit_reached");
+        assertThat(upstream.connections()).isEqualTo(2);
+    }
+
+    @Test
+    default void a_stream_that_is_quiet_for_too_long_is_broken_off() throws Exception {
+        var brokenOff = new Gate("the upstream's connection has ended");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n");
+            if (connection.ended()) brokenOff.open();
+        });
+        var timeouts = Timeouts.defaults().withStream(Duration.ofMillis(100));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
+
+        var response = client.sendRequest("GET /events").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("one");
+        assertThat(response.complete()).isFalse();
+        brokenOff.await();
+    }
+
+    @Test
+    default void an_upstream_that_does_not_answer_in_time_is_a_504() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.ended();
+        });
+        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(100));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(504);
+    }
+
+    @Test
+    default void a_connection_that_carried_a_stream_serves_again_within_the_ordinary_limit() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n");
+            connection.send("0\r\n\r\n");
+            connection.receiveRequest();
+            connection.ended();
+        });
+        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(200));
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
+
+        var stream = client.sendRequest("GET /events").receiveResponse();
+        var silent = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(stream.body()).isEqualTo("one");
+        assertThat(silent.status()).isEqualTo(504);
+        assertThat(upstream.connections()).isEqualTo(1);
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> trailers_of_a_response_arrive() {
+        return Stream.of("Trailer: X-Sum\r\n", "")
+                .map(announcement ->
+                        DynamicTest.dynamicTest(announcement.isEmpty() ? "not announced" : "announced", () -> {
+                            var upstream = loopback.scripted(connection -> {
+                                connection.receiveRequest();
+                                connection.send(CHUNKED + announcement + "\r\n3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n");
+                            });
+                            var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                            client.sendRequest("GET /x", "Connection: close");
+                            String head = client.receiveHead();
+                            String rest = client.receiveToEnd();
+
+                            assertThat(rest).isEqualTo("3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n");
+                            assertThat(new RawMessage(head, "", true).field("Trailer"))
+                                    .isEqualTo(announcement.isEmpty() ? List.of() : List.of("X-Sum"));
+                        }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> trailers_of_a_request_arrive() {
+        return Stream.of("Trailer: X-Sum", "X-Other: 1")
+                .map(field -> DynamicTest.dynamicTest(field, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        String seen = connection.receiveHead();
+                        connection.receiveChunk();
+                        seen += connection.receive("\r\n0\r\nX-Sum: 7\r\n\r\n".length());
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked", field)
+                            .send("3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n")
+                            .receiveResponse();
+
+                    assertThat(response.body())
+                            .endsWith("\r\n0\r\nX-Sum: 7\r\n\r\n")
+                            .contains(field);
+                }));
+    }
+
+    @Test
+    default void a_trailer_that_Connection_names_ends_here() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.receiveChunk();
+            String trailers = connection.receive("\r\n0\r\nX-End: 1\r\n\r\n".length());
+            connection.send(CHUNKED + "Connection: close, X-Hop\r\n\r\n" + Integer.toHexString(trailers.length())
+                    + "\r\n" + trailers + "\r\n0\r\nX-Hop: 1\r\nX-End: 1\r\nContent-Length: 7\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("POST /x", "Transfer-Encoding: chunked", "Connection: X-Hop, close")
+                .send("3\r\none\r\n0\r\nX-Hop: 1\r\nX-End: 1\r\nContent-Length: 7\r\n\r\n");
+        client.receiveHead();
+
+        assertThat(client.receiveToEnd())
+                .as("the trailers that the upstream received, and those that the client does")
+                .contains("\r\n0\r\nX-End: 1\r\n\r\n")
+                .endsWith("\r\n0\r\nX-End: 1\r\n\r\n");
+    }
+
+    @Test
+    default void an_HTTP_1_0_client_gets_no_trailers() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.send("GET /x HTTP/1.0\r\n\r\n").receiveHead();
+
+        assertThat(client.receiveToEnd()).isEqualTo("one");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> an_interim_response_is_passed_on_once() {
+        return Stream.of(102, 103, 104, 110, 199)
+                .map(status -> DynamicTest.dynamicTest("" + status, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send(
+                                "HTTP/1.1 " + status + " Wait\r\nX-A: 1\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n");
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    var interim = client.sendRequest("GET /x").receiveResponse();
+                    var response = client.receiveResponse();
+
+                    assertThat(interim.status()).isEqualTo(status);
+                    assertThat(interim.fieldNames()).doesNotContain("X-Hop");
+                    if (status == 103)
+                        assertThat(interim.field("X-A")).containsExactly("1"); // Jetty's server sends no others
+                    assertThat(response.body()).isEqualTo("ok");
+                }));
+    }
+
+    @Test
+    default void interim_responses_are_passed_on_in_order() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 110 Wait\r\n\r\n"
+                    + "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: b\r\n\r\n"
+                    + "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+        client.sendRequest("GET /x");
+
+        List<Integer> statuses = new ArrayList<>();
+        do statuses.add(client.receiveResponse().status());
+        while (statuses.get(statuses.size() - 1) < 200);
+
+        assertThat(statuses)
+                .as("a 100 that the client has not asked for is left out")
+                .containsExactly(103, 110, 103, 200);
+    }
+
+    @Test
+    default void an_HTTP_1_0_client_gets_no_interim_response() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"
+                    + "HTTP/1.1 110 Wait\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var response = client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+    }
+
+    @Test
+    default void a_body_that_the_client_holds_back_is_asked_for_by_the_upstream() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            var head = new RawMessage(connection.receiveHead(), "", true);
+            assertThat(head.field("Expect")).containsExactly("100-continue");
+            assertThat(connection.receivesNothingFor(Duration.ofMillis(50))).isTrue();
+            connection.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
+            String body = connection.receive(3);
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue");
+        var interims = List.of(
+                client.receiveResponse().status(), client.receiveResponse().status());
+        var response = client.send("abc").receiveResponse();
+
+        assertThat(interims).containsExactly(103, 100);
+        assertThat(response.body()).isEqualTo("abc");
+    }
+
+    @Test
+    default void a_body_can_be_streamed_while_the_response_is_flowing() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send(CHUNKED + "\r\n");
+            for (String chunk = connection.receiveChunk(); !chunk.isEmpty(); chunk = connection.receiveChunk())
+                connection.send(Integer.toHexString(chunk.length()) + "\r\n" + chunk + "\r\n");
+            connection.send("0\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("POST /echo", "Transfer-Encoding: chunked").receiveHead();
+        List<String> echoes = new ArrayList<>();
+        for (String word : List.of("one", "three")) {
+            client.send(Integer.toHexString(word.length()) + "\r\n" + word + "\r\n");
+            echoes.add(client.receiveChunk());
+        }
+        client.send("0\r\n\r\n");
+
+        assertThat(echoes).containsExactly("one", "three");
+        assertThat(client.receiveChunk()).isEmpty();
+    }
+
+    @Test
+    default void a_client_that_does_not_read_stops_the_upstream() throws Exception {
+        int mebibyte = 1 << 20;
+        int mebibytes = 128;
+        var sent = new AtomicLong();
+        var allSent = new Gate("the upstream has sent everything");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + (long) mebibytes * mebibyte + "\r\n\r\n");
+            String block = "x".repeat(mebibyte);
+            for (int i = 0; i < mebibytes; i++) {
+                connection.send(block);
+                sent.addAndGet(mebibyte);
+            }
+            allSent.open();
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("GET /large").receiveHead();
+
+        assertThat(allSent.opensWithin(Duration.ofMillis(500))).isFalse();
+        assertThat(sent).as("bytes, in the buffers of two sockets").hasValueLessThan(32L * mebibyte);
+        for (int i = 0; i < mebibytes; i++) client.receive(mebibyte);
+        allSent.await();
+    }
+
+    @Test
+    default void a_response_that_dies_behind_its_head_is_told_apart() throws Exception {
+        var headArrived = new Gate("the client has received the head");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n");
+            headArrived.await();
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var head = new RawMessage(client.sendRequest("GET /events").receiveHead(), "", true);
+        headArrived.open();
+        var response = client.receiveBodyOf(head);
+
+        assertThat(response.complete()).isFalse();
+    }
+}

@@ -1,0 +1,149 @@
+package pitfalls.step07;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.time.Duration;
+import java.util.stream.Stream;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.step06.DirectedProxy;
+import pitfalls.support.Gate;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+
+class StreamingTest {
+
+    @Nested
+    class Broken implements LoopbackTest {
+
+        @Test
+        @Order(1)
+        void the_head_of_a_response_waits_for_its_body() throws Exception {
+            var wasSilent = new Gate("the client has received nothing for a while");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(StreamingContract.CHUNKED + "\r\n");
+                wasSilent.await();
+            });
+            var client = loopback.connect(loopback.serve(new DirectedProxy(upstream.target())));
+
+            client.sendRequest("GET /events");
+
+            assertThat(client.receivesNothingFor(StreamingContract.A_WHILE)).isTrue();
+            wasSilent.open();
+        }
+
+        @Test
+        @Order(2)
+        void a_quiet_stream_is_cut_after_the_time_that_a_response_may_take() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(StreamingContract.CHUNKED + "\r\n3\r\none\r\n");
+                connection.ended();
+            });
+            var proxy = new DirectedProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
+            assertThat(proxy.getHttpClient().getIdleTimeout()).isEqualTo(30_000);
+            proxy.getHttpClient().setIdleTimeout(100);
+
+            var response = client.sendRequest("GET /events").receiveResponse();
+
+            assertThat(response.body()).isEqualTo("one");
+            assertThat(response.complete()).isFalse();
+        }
+
+        @Test
+        @Order(3)
+        void sixty_four_open_streams_block_every_other_request() throws Exception {
+            var wasSilent = new Gate("the client has received nothing for a while");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(StreamingContract.CHUNKED + "\r\n3\r\none\r\n");
+                wasSilent.await();
+            });
+            var proxy = loopback.serve(new DirectedProxy(upstream.target()));
+            for (int i = 0; i < 64; i++)
+                loopback.connect(proxy).sendRequest("GET /events").receiveHead();
+
+            var client = loopback.connect(proxy).sendRequest("GET /other");
+
+            assertThat(client.receivesNothingFor(StreamingContract.A_WHILE)).isTrue();
+            wasSilent.open();
+        }
+
+        @Test
+        void trailers_are_lost() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(StreamingContract.CHUNKED + "\r\n3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new DirectedProxy(upstream.target())));
+
+            client.sendRequest("GET /x", "Connection: close").receiveHead();
+
+            assertThat(client.receiveToEnd()).isEqualTo("3\r\none\r\n0\r\n\r\n");
+        }
+
+        @Test
+        void an_unknown_interim_response_hangs_the_exchange() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 110 Wait\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+                connection.ended();
+            });
+            var client = loopback.connect(loopback.serve(new DirectedProxy(upstream.target())));
+
+            client.sendRequest("GET /x");
+            String head = client.receiveHead();
+
+            assertThat(new RawMessage(head, "", true).status()).isEqualTo(110);
+            assertThat(client.receivesNothingFor(StreamingContract.A_WHILE)).isTrue();
+        }
+
+        @Test
+        void an_HTTP_1_0_client_takes_an_interim_response_for_the_final_one() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new DirectedProxy(upstream.target())));
+
+            var head = client.send("GET /x HTTP/1.0\r\n\r\n").receiveHead();
+
+            assertThat(new RawMessage(head, "", true).status()).isEqualTo(103);
+        }
+    }
+
+    @Nested
+    class Fixed implements StreamingContract {
+
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
+            var proxy = new StreamingProxy(target);
+            proxy.setTimeouts(timeouts);
+            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+            return proxy;
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_limit_that_is_none_is_refused_in_one_sentence() {
+            var timeouts = Timeouts.defaults();
+            var negative = Duration.ofSeconds(-1);
+            return Stream.<Runnable>of(
+                            () -> timeouts.withConnection(Duration.ZERO),
+                            () -> timeouts.withResponse(negative),
+                            () -> timeouts.withHead(negative),
+                            () -> timeouts.withStream(negative),
+                            () -> timeouts.withUpgraded(negative),
+                            () -> new StreamingProxy(":8081").setMaxUpstreamConnections(0))
+                    .map(limit -> DynamicTest.dynamicTest("limit", () -> assertThatIllegalArgumentException()
+                            .isThrownBy(limit::run)
+                            .withMessageContaining("' is no value for ")));
+        }
+    }
+}
