@@ -177,6 +177,13 @@ public final class Loopback implements AfterEachCallback {
         return connection;
     }
 
+    /** Starts another of Jetty's components, to be stopped with the rest. */
+    public <T extends LifeCycle> T started(T component) throws Exception {
+        started.push(component::stop);
+        component.start();
+        return component;
+    }
+
     /** Stops what was started, the last one first. */
     @Override
     public void afterEach(ExtensionContext test) throws Exception {

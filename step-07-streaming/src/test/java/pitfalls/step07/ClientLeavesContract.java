@@ -1,0 +1,286 @@
+package pitfalls.step07;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.step07.StreamingContract.CHUNKED;
+
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.http.MetaData;
+import org.eclipse.jetty.http2.ErrorCode;
+import org.eclipse.jetty.http2.api.Session;
+import org.eclipse.jetty.http2.api.Stream;
+import org.eclipse.jetty.http2.client.HTTP2Client;
+import org.eclipse.jetty.http2.frames.DataFrame;
+import org.eclipse.jetty.http2.frames.HeadersFrame;
+import org.eclipse.jetty.http2.frames.ResetFrame;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.util.Callback;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.support.Gate;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
+import pitfalls.support.RawMessage;
+
+/** A proxy that notices a client that leaves, and then lets the upstream go. */
+public interface ClientLeavesContract extends LoopbackTest {
+
+    /** The proxy under test, not started. */
+    ProxyHandler newProxy(String target, RetryPolicy policy);
+
+    /** The proxy under test, without retries. */
+    default ProxyHandler newProxy(String target) {
+        return newProxy(target, RetryPolicy.none());
+    }
+
+    /** A client that has sent its request. */
+    interface Client {
+        /** Waits for the head of the response. */
+        void receiveHead() throws Exception;
+
+        void leave() throws Exception;
+    }
+
+    /** How a client comes: it connects to this server and sends a request. */
+    interface Arrival {
+        Client to(URI server) throws Exception;
+    }
+
+    @TestFactory
+    @Order(1)
+    default List<DynamicTest> a_client_that_leaves_before_the_response_frees_the_upstream() {
+        return clients((arrival, server) -> {
+            var arrived = new Gate("the request has arrived");
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                arrived.open();
+                connection.awaitEnd();
+                freed.open();
+            });
+
+            var client = arrival.to(server.serve(newProxy(upstream.target())));
+            arrived.await();
+            client.leave();
+
+            freed.awaitWithin(Duration.ofSeconds(1));
+        });
+    }
+
+    @TestFactory
+    @Order(2)
+    default List<DynamicTest> a_client_that_leaves_a_quiet_stream_frees_the_upstream() {
+        return clients((arrival, server) -> {
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                connection.send(CHUNKED + "\r\n3\r\none\r\n");
+                connection.awaitEnd();
+                freed.open();
+            });
+
+            var client = arrival.to(server.serve(newProxy(upstream.target())));
+            client.receiveHead();
+            client.leave();
+
+            freed.awaitWithin(Duration.ofSeconds(1));
+        });
+    }
+
+    @Test
+    @Order(3)
+    default void requests_that_arrive_while_one_is_served_are_answered_in_order() throws Exception {
+        var secondWasSent = new Gate("the client has sent its other requests");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            secondWasSent.await();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst");
+            for (int i = 0; i < 2; i++) {
+                String target = connection.receiveRequest().target();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + target.length() + "\r\n\r\n" + target);
+            }
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("GET /first");
+        assertThat(client.receivesNothingFor(StreamingContract.A_WHILE))
+                .as("the watch has begun by now")
+                .isTrue();
+        client.sendRequest("GET /second").sendRequest("GET /third");
+        secondWasSent.open();
+
+        assertThat(List.of(
+                        client.receiveResponse().body(),
+                        client.receiveResponse().body(),
+                        client.receiveResponse().body()))
+                .containsExactly("first", "/second", "/third");
+    }
+
+    @Test
+    default void a_client_that_only_ends_its_output_has_left() throws Exception {
+        var freed = new Gate("the upstream's connection has ended");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            if (connection.ended()) freed.open();
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("GET /x").shutdownOutput();
+        var response = client.receiveResponse();
+
+        freed.await();
+        assertThat(response.status()).as("which it is told, if it is there").isEqualTo(400);
+    }
+
+    @Test
+    default void a_client_that_leaves_during_the_pause_stops_the_attempts() throws Exception {
+        var died = new Gate("the first attempt has failed");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n");
+            died.open();
+        });
+        var policy = RetryPolicy.idempotent().withStatuses(503);
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+
+        client.sendRequest("GET /x");
+        died.await();
+        client.shutdownOutput();
+        var response = client.receiveResponse();
+
+        assertThat(response.status()).isEqualTo(400);
+        assertThat(upstream.connections()).isEqualTo(1);
+    }
+
+    @Test
+    default void a_body_without_a_length_is_not_lost_over_HTTP_2() throws Exception {
+        var seen = new LinkedBlockingQueue<RawMessage>();
+        var upstream = loopback.scripted(connection -> {
+            seen.add(connection.receiveRequest());
+            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+        });
+        var http = new HttpConfiguration();
+        var server = loopback.serve(
+                newProxy(upstream.target()), new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+
+        http2(server, "POST", true, true);
+        http2(server, "GET", false, true);
+
+        var post = seen.poll(5, TimeUnit.SECONDS);
+        assertThat(post.body()).isEqualTo("abc");
+        var get = seen.poll(5, TimeUnit.SECONDS);
+        assertThat(get.fieldNames()).doesNotContain("Transfer-Encoding", "Content-Length");
+    }
+
+    /** A test for each kind of client. */
+    interface ClientTest {
+        void run(Arrival arrival, Front front) throws Exception;
+    }
+
+    /** How a proxy is served to that kind of client. */
+    interface Front {
+        URI serve(ProxyHandler proxy) throws Exception;
+    }
+
+    private static List<DynamicTest> clients(ClientTest test) {
+        var http = new HttpConfiguration();
+        Front plain = loopback::serve;
+        Front tls = proxy -> loopback.serve(proxy, Tls.before("HTTP/1.1"), new HttpConnectionFactory(http));
+        Front http2 = proxy ->
+                loopback.serve(proxy, new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+        return List.of(
+                client("by FIN", test, plain, server -> http1(get(loopback.connect(server)), RawConnection::close)),
+                client("by RST", test, plain, server -> http1(get(loopback.connect(server)), RawConnection::reset)),
+                client(
+                        "after a body",
+                        test,
+                        plain,
+                        server -> http1(post(loopback.connect(server)), RawConnection::close)),
+                client(
+                        "over TLS",
+                        test,
+                        tls,
+                        server -> http1(get(loopback.connect(server, Tls.sockets())), RawConnection::close)),
+                client(
+                        "over TLS after a body",
+                        test,
+                        tls,
+                        server -> http1(post(loopback.connect(server, Tls.sockets())), RawConnection::close)),
+                client("over HTTP/2", test, http2, server -> http2(server, "GET", false, true)),
+                client("over HTTP/2 after a body", test, http2, server -> http2(server, "POST", true, true)),
+                client("over HTTP/2 within a body", test, http2, server -> http2(server, "POST", true, false)));
+    }
+
+    private static DynamicTest client(String name, ClientTest test, Front front, Arrival arrival) {
+        return DynamicTest.dynamicTest(name, () -> test.run(arrival, front));
+    }
+
+    private static RawConnection get(RawConnection client) throws Exception {
+        return client.sendRequest("GET /x");
+    }
+
+    private static RawConnection post(RawConnection client) throws Exception {
+        return client.sendRequest("POST /x", "Content-Length: 3").send("abc");
+    }
+
+    /** A way to leave. */
+    interface Leaving {
+        void leave(RawConnection client) throws Exception;
+    }
+
+    private static Client http1(RawConnection client, Leaving leaving) {
+        return new Client() {
+            @Override
+            public void receiveHead() throws Exception {
+                client.receiveHead();
+            }
+
+            @Override
+            public void leave() throws Exception {
+                leaving.leave(client);
+            }
+        };
+    }
+
+    private static Client http2(URI server, String method, boolean hasBody, boolean ends) throws Exception {
+        var client = loopback.started(new HTTP2Client());
+        var address = new InetSocketAddress(server.getHost(), server.getPort());
+        var session = client.connect(address, new Session.Listener() {}).get(5, TimeUnit.SECONDS);
+        var headReceived = new Gate("the client has received the head");
+        var request = new MetaData.Request(method, HttpURI.from(server + "/x"), HttpVersion.HTTP_2, HttpFields.EMPTY);
+        var stream = session.newStream(new HeadersFrame(request, null, !hasBody), new Stream.Listener() {
+                    @Override
+                    public void onHeaders(Stream stream, HeadersFrame frame) {
+                        headReceived.open();
+                    }
+                })
+                .get(5, TimeUnit.SECONDS);
+        if (hasBody) stream.data(new DataFrame(stream.getId(), ByteBuffer.wrap("abc".getBytes(UTF_8)), ends));
+        return new Client() {
+            @Override
+            public void receiveHead() throws Exception {
+                headReceived.await();
+            }
+
+            @Override
+            public void leave() {
+                stream.reset(new ResetFrame(stream.getId(), ErrorCode.CANCEL_STREAM_ERROR.code), Callback.NOOP);
+            }
+        };
+    }
+}
