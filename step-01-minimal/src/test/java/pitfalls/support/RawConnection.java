@@ -31,7 +31,12 @@ public final class RawConnection implements Closeable {
 
     /** Sends these bytes and nothing else. */
     public RawConnection send(String text) throws IOException {
-        socket.getOutputStream().write(text.getBytes(ISO_8859_1));
+        return send(text.getBytes(ISO_8859_1));
+    }
+
+    /** Sends these bytes and nothing else. */
+    public RawConnection send(byte[] bytes) throws IOException {
+        socket.getOutputStream().write(bytes);
         return this;
     }
 
@@ -86,6 +91,11 @@ public final class RawConnection implements Closeable {
         if (bytes.length < length)
             throw new EOFException("the connection ended after " + new String(bytes, ISO_8859_1));
         return new String(bytes, ISO_8859_1);
+    }
+
+    /** Reads that many bytes, and forgets them. */
+    public void skip(long length) throws IOException {
+        in.skipNBytes(length);
     }
 
     /** Every byte until the other side closes the connection. */

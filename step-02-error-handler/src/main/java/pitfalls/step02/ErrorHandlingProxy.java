@@ -163,12 +163,23 @@ public class ErrorHandlingProxy extends MinimalProxy {
      */
     protected static void restart(Request clientToProxyRequest, Response proxyToClientResponse) {
         HttpFields before = fieldsBefore(clientToProxyRequest, proxyToClientResponse);
-        proxyToClientResponse.reset(); // but Jetty's own Server and Date stay
-        var fields = proxyToClientResponse.getHeaders();
+        proxyToClientResponse.reset();
+        putOver(proxyToClientResponse, before);
+    }
+
+    /**
+     * Sets fields of a response, in place of those with the same names, also of Jetty's own {@code Server} and
+     * {@code Date}, which cannot be removed.
+     *
+     * @param proxyToClientResponse a response, not committed yet
+     * @param fields the fields it shall have besides the others
+     */
+    protected static void putOver(Response proxyToClientResponse, HttpFields fields) {
         Set<String> names = new HashSet<>();
-        for (HttpField field : before) {
-            if (names.add(field.getLowerCaseName())) fields.put(field);
-            else fields.add(field);
+        for (HttpField field : fields) {
+            if (names.add(field.getLowerCaseName()))
+                proxyToClientResponse.getHeaders().put(field);
+            else proxyToClientResponse.getHeaders().add(field);
         }
     }
 

@@ -93,8 +93,12 @@ final class ClientWatch implements Callback {
     }
 
     private void register() {
-        if (!endPoint.tryFillInterested(this)) stopReading();
-        else if (isOver()) withdraw();
+        if (endPoint.tryFillInterested(this)) {
+            synchronized (this) {
+                if (!over || !reading || !withdraw()) return;
+            }
+        }
+        stopReading();
     }
 
     private synchronized boolean isOver() {
@@ -106,21 +110,25 @@ final class ClientWatch implements Callback {
         return Callback.from(() -> end(callback::succeeded), failure -> end(() -> callback.failed(failure)));
     }
 
-    private void end(Runnable then) {
-        boolean wait;
+    private void end(Runnable task) {
         synchronized (this) {
             over = true;
             if (start != null) start.cancel();
-            wait = reading;
-            if (wait) this.then = then;
+            if (reading && !withdraw()) {
+                then = task;
+                return;
+            }
+            reading = false;
         }
-        if (wait) withdraw();
-        else finish(then);
+        finish(task);
     }
 
-    /** Takes the interest back. Where it is gone already, the client was heard, and {@link #succeeded} is under way. */
-    private void withdraw() {
-        endPoint.getFillInterest().onFail(WITHDRAWN);
+    /**
+     * Takes the interest back; false if it is gone already, because {@link #succeeded} or {@link #failed} is about to be
+     * called. Only under the lock and while reading: otherwise it might be Jetty's own interest.
+     */
+    private boolean withdraw() {
+        return endPoint.getFillInterest().onFail(WITHDRAWN);
     }
 
     @Override
@@ -146,7 +154,8 @@ final class ClientWatch implements Callback {
 
     @Override
     public void failed(Throwable x) {
-        if (x != WITHDRAWN) leave(new EofException(x));
+        if (x == WITHDRAWN) return;
+        leave(new EofException(x));
         stopReading();
     }
 

@@ -214,8 +214,7 @@ public class StreamingProxy extends DirectedProxy {
                     HttpStream.UPGRADE_CONNECTION_ATTRIBUTE,
                     tunnels.between(client, upstream, clientToProxyRequest.getComponents()));
             proxyToClientResponse.setStatus(HttpStatus.SWITCHING_PROTOCOLS_101);
-            accepted.forEach(field -> proxyToClientResponse.getHeaders().remove(field.getName())); // Jetty's own Date
-            proxyToClientResponse.getHeaders().add(accepted);
+            putOver(proxyToClientResponse, accepted);
             proxyToClientResponse.write(true, null, Callback.from(proxyToClientCallback::succeeded, failure -> {
                 upstream.close(failure);
                 callback.failed(failure);

@@ -1,0 +1,42 @@
+package pitfalls.step07;
+
+import picocli.CommandLine.TypeConversionException;
+import pitfalls.step03.Upstream;
+
+/**
+ * Where a server listens, as operators write it.
+ *
+ * @param host {@code null} for every interface
+ * @param port 0 for any free port
+ */
+record ListenAddress(String host, int port) {
+
+    /** Reads {@code :8080}, {@code 8080}, {@code 127.0.0.1:8080} or {@code [::1]:8080}. */
+    static ListenAddress parse(String address) {
+        boolean anyPort = address.matches("(.*:)?0");
+        Upstream checked = check(address, anyPort ? address.replaceAll("0$", "1") : address);
+        boolean everywhere = address.matches(":?[0-9]+|0\\.0\\.0\\.0:.*|\\[[0:]+]:.*");
+        return new ListenAddress(everywhere ? null : checked.host(), anyPort ? 0 : checked.port());
+    }
+
+    private static Upstream check(String address, String withPort) {
+        try {
+            boolean hasPort = withPort.matches("(.*:)?[0-9]+");
+            if (hasPort && !withPort.contains("/")) return Upstream.parse(withPort);
+        } catch (IllegalArgumentException x) {
+            // told below
+        }
+        throw new TypeConversionException(
+                "'" + address + "' is no address to listen on: write :8080, 8080, 127.0.0.1:8080 or [::1]:8080");
+    }
+
+    /** The URL for somebody on this machine, once the port is known. */
+    String url(int port) {
+        return "http://" + (host == null ? "127.0.0.1" : host) + ":" + port;
+    }
+
+    @Override
+    public String toString() {
+        return (host == null ? "" : host) + ":" + port;
+    }
+}

@@ -1,0 +1,296 @@
+package pitfalls.step07;
+
+import java.io.IOException;
+import java.net.SocketException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.eclipse.jetty.server.CustomRequestLog;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.RequestLog;
+import org.eclipse.jetty.server.RequestLogWriter;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.handler.GracefulHandler;
+import org.eclipse.jetty.util.Jetty;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step06.Director;
+
+/** The {@link StreamingProxy} as a program: options in, and a server out. What it does is in the classes of the steps. */
+@Command(
+        name = "reverse-proxy",
+        description = "Forwards HTTP requests. Without --target and --route it brings a demo upstream of its own.",
+        mixinStandardHelpOptions = true,
+        versionProvider = ReverseProxy.Version.class,
+        sortOptions = false,
+        usageHelpWidth = 100)
+public final class ReverseProxy implements Callable<Integer> {
+    private static final String LOGGING = "logback.configurationFile";
+
+    @Option(
+            names = "--listen",
+            paramLabel = "ADDRESS",
+            defaultValue = "127.0.0.1:8080",
+            description =
+                    "Where to listen: :8080 is every interface, port 0 any free port. ${DEFAULT-VALUE} unless set.")
+    private ListenAddress listen;
+
+    @Option(
+            names = "--target",
+            paramLabel = "ADDRESS",
+            description =
+                    "The upstream of requests without a route: :8081, leader.internal:8081, https://leader.internal.")
+    private String target;
+
+    @Option(
+            names = "--route",
+            paramLabel = "'HEADER=VALUE=ADDRESS'",
+            description =
+                    "The upstream of requests with that header: 'X-Tenant=red=:8082'. Repeatable; the first one wins.")
+    private List<Route> routes = List.of();
+
+    @Option(
+            names = "--retries",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "How often a failed request is sent again where that is safe. ${DEFAULT-VALUE} unless set.")
+    private int retries;
+
+    @Option(
+            names = "--hop-mark",
+            paramLabel = "NAME",
+            description =
+                    "A field by which a request that comes back is known, for proxies of which it passes one only."
+                            + " The pseudonym in Via unless set.")
+    private String hopMark;
+
+    @Option(names = "--via", paramLabel = "PSEUDONYM", description = "This proxy's name in Via. Random unless set.")
+    private String via;
+
+    @Option(
+            names = "--connection-timeout",
+            paramLabel = "TIME",
+            description = "How long a request waits for a free connection. 5s unless set.")
+    private Duration connectionTimeout = Timeouts.defaults().connection();
+
+    @Option(
+            names = "--response-timeout",
+            paramLabel = "TIME",
+            description = "How long the upstream may be silent before it answers. 30s unless set; 0s is no limit.")
+    private Duration responseTimeout = Timeouts.defaults().response();
+
+    @Option(
+            names = "--head-timeout",
+            paramLabel = "TIME",
+            description = "How long the head of a response waits for the body. 0.1s unless set.")
+    private Duration headTimeout = Timeouts.defaults().head();
+
+    @Option(
+            names = "--stream-timeout",
+            paramLabel = "TIME",
+            description = "How long a body may be silent. 10m unless set; 0s is no limit.")
+    private Duration streamTimeout = Timeouts.defaults().stream();
+
+    @Option(
+            names = "--upgraded-timeout",
+            paramLabel = "TIME",
+            description = "How long a WebSocket may be silent. 1h unless set; 0s is no limit.")
+    private Duration upgradedTimeout = Timeouts.defaults().upgraded();
+
+    @Option(
+            names = "--stop-timeout",
+            paramLabel = "TIME",
+            defaultValue = "30s",
+            description = "How long requests in flight may take after SIGTERM. ${DEFAULT-VALUE} unless set.")
+    private Duration stopTimeout;
+
+    @Option(
+            names = "--max-upstream-connections",
+            paramLabel = "N",
+            defaultValue = "1000",
+            description = "How many connections there may be to each upstream. ${DEFAULT-VALUE} unless set.")
+    private int maxUpstreamConnections;
+
+    @Option(
+            names = "--trust-forwarded-from",
+            paramLabel = "RANGE",
+            split = ",",
+            description =
+                    "Addresses of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For and Forwarded are"
+                            + " believed. Nobody's unless set.")
+    private List<String> trustedPeers = List.of();
+
+    @Option(
+            names = "--access-log",
+            paramLabel = "FILE",
+            description = "Where a line for each request goes; - is the standard output.")
+    private Path accessLog;
+
+    @Spec
+    private CommandSpec spec;
+
+    /** Instances are made by picocli. */
+    ReverseProxy() {}
+
+    /**
+     * Runs the proxy until the process is told to stop.
+     *
+     * @param args the options: {@code --help} lists them
+     */
+    public static void main(String[] args) {
+        if (System.getProperty(LOGGING) == null) System.setProperty(LOGGING, "pitfalls/step07/logback.xml");
+        System.exit(commandLine(new ReverseProxy()).execute(args));
+    }
+
+    /** The command line of that program. */
+    static CommandLine commandLine(ReverseProxy program) {
+        return new CommandLine(program)
+                .registerConverter(ListenAddress.class, ListenAddress::parse)
+                .registerConverter(Route.class, Route::parse)
+                .registerConverter(Duration.class, ReverseProxy::durationOf)
+                .setParameterExceptionHandler((badOption, args) -> {
+                    badOption.getCommandLine().getErr().println("reverse-proxy: " + badOption.getMessage());
+                    return CommandLine.ExitCode.USAGE;
+                });
+    }
+
+    private static Duration durationOf(String text) {
+        try {
+            return Duration.parse("PT" + text);
+        } catch (RuntimeException x) {
+            throw new CommandLine.TypeConversionException("'" + text + "' is no time: write 0.5s, 30s, 10m or 1h");
+        }
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        boolean isDemo = target == null && routes.isEmpty();
+        if (isDemo) target = DemoUpstream.serve();
+        Server server = newServer();
+        try {
+            server.start();
+        } catch (IOException x) {
+            String reason = x.getCause() instanceof SocketException cause ? cause.getMessage() : x.getMessage();
+            spec.commandLine().getErr().println("reverse-proxy: cannot listen on " + listen + ": " + reason);
+            server.stop();
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        var out = spec.commandLine().getOut();
+        String url = listen.url(((ServerConnector) server.getConnectors()[0]).getLocalPort());
+        out.println("reverse-proxy: listening on " + url + ", forwarding to " + (target == null ? "routes" : target));
+        if (isDemo) out.println(DemoUpstream.thingsToTry(url));
+        out.flush();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server)));
+        server.join();
+        return CommandLine.ExitCode.OK;
+    }
+
+    /** Called on SIGTERM and SIGINT, for which Java's own exit code is not 0. */
+    private static void stop(Server server) {
+        try {
+            server.stop();
+        } catch (Exception x) {
+            LoggerFactory.getLogger(ReverseProxy.class).warn("stopped while requests were in flight: {}", x.toString());
+        }
+        Runtime.getRuntime().halt(CommandLine.ExitCode.OK);
+    }
+
+    private Server newServer() {
+        var server = new Server();
+        var http = new HttpConfiguration();
+        http.setSendServerVersion(false);
+        var connector = new ServerConnector(server, new HttpConnectionFactory(http));
+        connector.setHost(listen.host());
+        connector.setPort(listen.port());
+        server.addConnector(connector);
+        server.setHandler(new GracefulHandler(newProxy()));
+        server.setStopTimeout(stopTimeout.toMillis());
+        if (accessLog != null) server.setRequestLog(newRequestLog());
+        return server;
+    }
+
+    private RequestLog newRequestLog() {
+        RequestLog.Writer writer =
+                accessLog.toString().equals("-") ? System.out::println : new RequestLogWriter(accessLog.toString());
+        return new CustomRequestLog(writer, CustomRequestLog.EXTENDED_NCSA_FORMAT);
+    }
+
+    private StreamingProxy newProxy() {
+        try {
+            var proxy = new StreamingProxy(newDirector());
+            check(retries >= 0, "'" + retries + "' is no value for --retries, which is 0 or more");
+            proxy.setRetryPolicy(RetryPolicy.idempotent().withAttempts(retries + 1));
+            if (hopMark != null) proxy.setHopMark(hopMark);
+            check(
+                    via == null || via.matches("[A-Za-z0-9._:\\[\\]-]+"),
+                    "'" + via + "' is no pseudonym: write a name without spaces or commas, such as edge-a");
+            if (via != null) proxy.setViaHost(via);
+            proxy.setTimeouts(
+                    new Timeouts(connectionTimeout, responseTimeout, headTimeout, streamTimeout, upgradedTimeout));
+            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+            proxy.setTrustedPeers(trustedPeers.toArray(String[]::new));
+            return proxy;
+        } catch (IllegalArgumentException x) {
+            throw new ParameterException(spec.commandLine(), x.getMessage(), x);
+        }
+    }
+
+    private static void check(boolean condition, String complaint) {
+        if (!condition) throw new IllegalArgumentException(complaint);
+    }
+
+    private Director newDirector() {
+        Director director = target == null ? request -> Optional.empty() : Director.fixed(target);
+        for (int i = routes.size() - 1; i >= 0; i--)
+            director = routes.get(i).director().orElse(director);
+        return director;
+    }
+
+    /**
+     * An upstream for one value of a field.
+     *
+     * @param field the field's name
+     * @param value its value
+     * @param address the upstream's
+     */
+    record Route(String field, String value, String address) {
+
+        static Route parse(String text) {
+            int afterField = text.indexOf('=');
+            int beforeAddress = text.lastIndexOf('=');
+            if (afterField <= 0 || afterField == beforeAddress)
+                throw new CommandLine.TypeConversionException(
+                        "'" + text + "' is no route: write HEADER=VALUE=ADDRESS, such as X-Tenant=red=:8082");
+            return new Route(
+                    text.substring(0, afterField),
+                    text.substring(afterField + 1, beforeAddress),
+                    text.substring(beforeAddress + 1));
+        }
+
+        Director director() {
+            return Director.byField(field, Map.of(value, address));
+        }
+    }
+
+    /** Tells the versions of the program and of Jetty. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = ReverseProxy.class.getPackage().getImplementationVersion();
+            return new String[] {
+                "reverse-proxy " + (version == null ? "from classes" : version) + ", Jetty " + Jetty.VERSION
+            };
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package pitfalls.step07;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** The program in a process of its own, listening on a free port of loopback. */
+final class Program implements AutoCloseable {
+    private final Process process;
+    private final String greeting;
+    private final URI url;
+
+    Program(String... options) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-classpath",
+                System.getProperty("java.class.path"),
+                ReverseProxy.class.getName(),
+                "--listen=127.0.0.1:0"));
+        command.addAll(List.of(options));
+        process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        greeting = readGreeting(process.inputReader(), List.of(options).isEmpty());
+        url = URI.create(greeting.replaceAll("(?s).*listening on (\\S+),.*", "$1"));
+    }
+
+    private static String readGreeting(BufferedReader output, boolean isDemo) throws IOException {
+        var lines = new StringBuilder();
+        for (String line = output.readLine(); line != null; line = output.readLine()) {
+            lines.append(line).append('\n');
+            if (isDemo ? line.contains("says hello") : line.contains("listening on")) break;
+        }
+        return lines.toString();
+    }
+
+    /** What it prints when it starts. */
+    String greeting() {
+        return greeting;
+    }
+
+    /** Where it listens. */
+    URI url() {
+        return url;
+    }
+
+    /** Whether it accepts a new connection. */
+    boolean accepts() throws IOException {
+        try (var socket = new Socket(url.getHost(), url.getPort())) {
+            return socket.isConnected();
+        } catch (ConnectException refused) {
+            return false;
+        }
+    }
+
+    /** Asks it to end, as SIGTERM does. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Waits for its end. */
+    int exitCode() throws InterruptedException {
+        assertThat(process.waitFor(10, TimeUnit.SECONDS)).as("ends").isTrue();
+        return process.exitValue();
+    }
+
+    /** Asks it to end, and waits until it has. */
+    void stop() throws InterruptedException {
+        terminate();
+        exitCode();
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}

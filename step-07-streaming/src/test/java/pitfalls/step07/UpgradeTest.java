@@ -1,0 +1,87 @@
+package pitfalls.step07;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.step07.UpgradeContract.ACCEPTED;
+import static pitfalls.step07.UpgradeContract.OFFER;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step06.DirectedProxy;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
+
+class UpgradeTest {
+
+    @Nested
+    class Broken implements LoopbackTest {
+
+        @Test
+        @Order(1)
+        void an_upstream_is_never_offered_an_upgrade() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                boolean offered = connection.receiveRequest().head().contains("Upgrade");
+                connection.send("HTTP/1.1 " + (offered ? 101 : 426) + " x\r\nContent-Length: 0\r\n\r\n");
+            });
+            var client = loopback.connect(loopback.serve(new DirectedProxy(upstream.target())));
+
+            var response = client.sendRequest("GET /chat", OFFER).receiveResponse();
+
+            assertThat(response.status()).isEqualTo(426);
+        }
+
+        @Test
+        @Order(2)
+        void a_101_is_passed_on_and_what_follows_it_is_lost() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(ACCEPTED + "welcome");
+                connection.ended();
+            });
+            var client = loopback.connect(loopback.serve(new DirectedProxy(upstream.target())));
+
+            var response = client.sendRequest("GET /chat", OFFER).receiveResponse();
+
+            assertThat(response.status()).isEqualTo(101);
+            assertThat(response.fieldNames()).doesNotContain("Upgrade", "Connection");
+            assertThat(client.receivesNothingFor(StreamingContract.A_WHILE)).isTrue();
+        }
+    }
+
+    @Nested
+    class Fixed implements UpgradeContract {
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, RetryPolicy policy) {
+            var proxy = new StreamingProxy(target);
+            proxy.setTimeouts(timeouts);
+            proxy.setRetryPolicy(policy);
+            return proxy;
+        }
+
+        @Test
+        void a_thousand_idle_tunnels_hold_no_thread_each() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(ACCEPTED);
+                if (!connection.ended()) connection.send("awake");
+            });
+            var server = loopback.serve(newProxy(upstream.target())); // with 64 threads
+            List<RawConnection> clients = new ArrayList<>();
+            for (int i = 0; i < 1000; i++) {
+                clients.add(loopback.connect(server));
+                assertThat(clients.get(i)
+                                .sendRequest("GET /chat", OFFER)
+                                .receiveResponse()
+                                .status())
+                        .isEqualTo(101);
+            }
+
+            for (int i : new int[] {0, 500, 999})
+                assertThat(clients.get(i).send("!").receiveToEnd()).isEqualTo("awake");
+        }
+    }
+}
