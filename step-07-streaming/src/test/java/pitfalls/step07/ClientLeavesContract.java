@@ -172,7 +172,7 @@ public interface ClientLeavesContract extends LoopbackTest {
         var seen = new LinkedBlockingQueue<RawMessage>();
         var upstream = loopback.scripted(connection -> {
             seen.add(connection.receiveRequest());
-            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+            connection.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
         });
         var http = new HttpConfiguration();
         var server = loopback.serve(

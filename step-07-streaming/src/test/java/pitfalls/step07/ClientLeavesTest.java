@@ -2,6 +2,7 @@ package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -56,7 +57,23 @@ class ClientLeavesTest {
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             var proxy = new StreamingProxy(target);
             proxy.setRetryPolicy(policy);
+            proxy.setWatchDelay(Duration.ofMillis(50));
             return proxy;
+        }
+
+        @Test
+        void without_any_setting_it_is_noticed_within_a_second() throws Exception {
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.awaitEnd();
+                freed.open();
+            });
+            var client = loopback.connect(loopback.serve(new StreamingProxy(upstream.target())));
+
+            client.sendRequest("GET /x").close();
+
+            freed.awaitWithin(Duration.ofSeconds(1));
         }
     }
 }

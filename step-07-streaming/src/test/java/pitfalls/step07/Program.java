@@ -29,15 +29,15 @@ final class Program implements AutoCloseable {
                 "--listen=127.0.0.1:0"));
         command.addAll(List.of(options));
         process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        greeting = readGreeting(process.inputReader(), List.of(options).isEmpty());
+        greeting = readGreeting(process.inputReader(), String.join(" ", options).contains("--target"));
         url = URI.create(greeting.replaceAll("(?s).*listening on (\\S+),.*", "$1"));
     }
 
-    private static String readGreeting(BufferedReader output, boolean isDemo) throws IOException {
+    private static String readGreeting(BufferedReader output, boolean hasTarget) throws IOException {
         var lines = new StringBuilder();
         for (String line = output.readLine(); line != null; line = output.readLine()) {
             lines.append(line).append('\n');
-            if (isDemo ? line.contains("says hello") : line.contains("listening on")) break;
+            if (line.contains(hasTarget ? "listening on" : "says hello")) break;
         }
         return lines.toString();
     }
@@ -52,12 +52,14 @@ final class Program implements AutoCloseable {
         return url;
     }
 
-    /** Whether it accepts a new connection. */
-    boolean accepts() throws IOException {
-        try (var socket = new Socket(url.getHost(), url.getPort())) {
-            return socket.isConnected();
-        } catch (ConnectException refused) {
-            return false;
+    /** Waits until it refuses new connections. */
+    void awaitRefusing() throws IOException {
+        for (boolean accepted = true; accepted; ) {
+            try (var socket = new Socket(url.getHost(), url.getPort())) {
+                accepted = socket.isConnected();
+            } catch (ConnectException refused) {
+                accepted = false;
+            }
         }
     }
 
@@ -70,12 +72,6 @@ final class Program implements AutoCloseable {
     int exitCode() throws InterruptedException {
         assertThat(process.waitFor(10, TimeUnit.SECONDS)).as("ends").isTrue();
         return process.exitValue();
-    }
-
-    /** Asks it to end, and waits until it has. */
-    void stop() throws InterruptedException {
-        terminate();
-        exitCode();
     }
 
     @Override

@@ -11,9 +11,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.regex.MatchResult;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -77,89 +74,62 @@ class ReverseProxyTest implements LoopbackTest {
     }
 
     @Test
-    void options_reach_the_proxy(@TempDir Path folder) throws Exception {
-        var red = loopback.upstream(ok().addHeader("X-Who", "red"));
-        var other = loopback.upstream(ok().addHeader("Server", "upstream"));
-        Path log = folder.resolve("access.log");
-        try (var program = new Program(
-                "--target=" + targetOf(other),
-                "--route=X-Tenant=red=" + targetOf(red),
-                "--via=edge-a",
-                "--trust-forwarded-from=127.0.0.0/8",
-                "--access-log=" + log)) {
-            var client = loopback.connect(program.url());
-
-            var toRed = client.sendRequest("GET /a", "X-Tenant: red").receiveResponse();
-            var toOther =
-                    client.sendRequest("GET /b", "X-Forwarded-For: 10.1.2.3").receiveResponse();
-            var bad = client.send("nonsense\r\n\r\n").receiveResponse();
-
-            assertThat(toRed.field("X-Who")).containsExactly("red");
-            assertThat(toRed.field("Server")).isEmpty();
-            assertThat(toOther.field("Server")).containsExactly("upstream");
-            var fields = received(other).getHeaders();
-            assertThat(fields.get("Via")).isEqualTo("1.1 edge-a");
-            assertThat(fields.get("X-Forwarded-For")).isEqualTo("10.1.2.3, 127.0.0.1");
-            assertThat(bad.toString()).doesNotContainIgnoringCase("jetty");
-            program.stop();
-            assertThat(Files.readString(log)).contains("\"GET /a HTTP/1.1\" 200", "\"GET /b HTTP/1.1\" 200");
-        }
-    }
-
-    @Test
-    void without_arguments_it_brings_an_upstream_and_commands_that_work() throws Exception {
-        try (var program = new Program()) {
-            List<String> commands = Pattern.compile("^  (curl (?:.*\\\\\n)*.*?)(  .*|\n.*)$", Pattern.MULTILINE)
-                    .matcher(program.greeting())
-                    .results()
-                    .map((MatchResult match) -> match.group(1))
-                    .toList();
-
-            assertThat(commands).hasSize(6);
-            var client = loopback.connect(program.url());
-            assertThat(client.sendRequest("GET /").receiveResponse().body()).contains("EventSource", "WebSocket");
-            assertThat(client.sendRequest("GET /drop").receiveResponse().status())
-                    .isEqualTo(502);
-        }
-    }
-
-    @Test
     @DisabledOnOs(OS.WINDOWS) // where a process cannot be asked to end
-    void SIGTERM_lets_a_request_in_flight_finish_and_is_exit_code_0() throws Exception {
+    void options_reach_the_proxy_and_SIGTERM_lets_a_request_in_flight_finish(@TempDir Path folder) throws Exception {
         var arrived = new Gate("the request has arrived");
         var refusing = new Gate("the program refuses connections");
-        var upstream = loopback.scripted(connection -> {
+        var slow = loopback.scripted(connection -> {
             connection.receiveRequest();
             arrived.open();
             refusing.await();
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
         });
-        try (var program = new Program("--target=" + upstream.target())) {
-            var client = loopback.connect(program.url()).sendRequest("GET /x");
+        var other = loopback.upstream(ok().addHeader("Server", "upstream"));
+        Path log = folder.resolve("access.log");
+        try (var program = new Program(
+                "--target=" + targetOf(other),
+                "--route=X-Speed=slow=" + slow.target(),
+                "--via=edge-a",
+                "--trust-forwarded-from=127.0.0.0/8",
+                "--access-log=" + log)) {
+            var client = loopback.connect(program.url());
+
+            var response =
+                    client.sendRequest("GET /a", "X-Forwarded-For: 10.1.2.3").receiveResponse();
+            var bad = loopback.connect(program.url()).send("nonsense\r\n\r\n").receiveResponse();
+            client.sendRequest("GET /b", "X-Speed: slow");
             arrived.await();
-
             program.terminate();
-            while (program.accepts()) Thread.onSpinWait();
+            program.awaitRefusing();
             refusing.open();
+            var inFlight = client.receiveResponse();
 
-            assertThat(client.receiveResponse().body()).isEqualTo("done");
+            assertThat(response.field("Server")).containsExactly("upstream");
+            assertThat(received(other).getHeaders().get("Via")).isEqualTo("1.1 edge-a");
+            assertThat(bad.toString()).doesNotContainIgnoringCase("jetty");
+            assertThat(inFlight.body()).isEqualTo("done");
+            assertThat(inFlight.field("Server")).isEmpty();
             assertThat(program.exitCode()).isZero();
+            assertThat(Files.readString(log)).contains("\"GET /a HTTP/1.1\" 200", "\"GET /b HTTP/1.1\" 200");
         }
     }
 
     @Test
     @DisabledOnOs(OS.WINDOWS)
-    void SIGTERM_waits_no_longer_than_it_is_told() throws Exception {
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveRequest();
-            connection.awaitEnd();
-        });
-        try (var program = new Program("--target=" + upstream.target(), "--stop-timeout=0.1s")) {
-            loopback.connect(program.url()).sendRequest("GET /x");
-            upstream.awaitConnections(1);
+    void with_nothing_to_forward_to_it_brings_an_upstream_and_SIGTERM_ends_its_streams_in_time() throws Exception {
+        try (var program = new Program("--stop-timeout=0.1s")) {
+            var client = loopback.connect(program.url());
 
+            var page = client.sendRequest("GET /").receiveResponse();
+            var dropped = client.sendRequest("GET /drop").receiveResponse();
+            client.sendRequest("GET /clock").receiveHead();
+            String tick = client.receiveChunk();
             program.terminate();
 
+            assertThat(program.greeting()).contains("curl --no-buffer --max-time 5 " + program.url() + "/clock");
+            assertThat(page.body()).contains("EventSource", "WebSocket");
+            assertThat(dropped.status()).isEqualTo(502);
+            assertThat(tick).startsWith("data: ");
             assertThat(program.exitCode()).isZero();
         }
     }

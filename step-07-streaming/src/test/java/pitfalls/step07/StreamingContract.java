@@ -19,7 +19,7 @@ import pitfalls.support.RawMessage;
 /** A proxy through which streams flow, in both directions, for as long as they like. */
 public interface StreamingContract extends LoopbackTest {
     /** Longer than the limits that these tests set, so that what is still open then is not subject to them. */
-    Duration A_WHILE = Duration.ofMillis(300);
+    Duration A_WHILE = Duration.ofMillis(200);
 
     /** The head of a response in chunks. */
     String CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
