@@ -84,6 +84,10 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
 
     /** An HTTP/2 client can send what would break an HTTP/1.1 request line; what was not UTF-8 is lost already. */
     static boolean isSendable(String pathQuery) {
-        return pathQuery.chars().noneMatch(c -> c <= ' ' || c == 0x7F || c == 0xFFFD);
+        for (int i = 0; i < pathQuery.length(); i++) {
+            char c = pathQuery.charAt(i);
+            if (c <= ' ' || c == 0x7F || c == 0xFFFD) return false;
+        }
+        return true;
     }
 }

@@ -1,5 +1,6 @@
 package pitfalls.step05;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -16,7 +17,9 @@ import org.eclipse.jetty.http.HttpVersion;
  * those of responses only the ones that always end.
  */
 public final class HopByHop {
-    private static final Set<String> FRAMING = Set.of("content-length", "host"); // whatever Connection names
+    /** Options of the connection, and fields that frame the message, which Connection cannot name. */
+    private static final Set<String> NOT_NAMES = Set.of("close", "keep-alive", "content-length", "host");
+
     private static final List<String> ALWAYS = List.of(
             "Connection",
             "Keep-Alive",
@@ -38,15 +41,24 @@ public final class HopByHop {
      */
     public static HttpFields endToEnd(HttpFields fields) {
         var rest = HttpFields.build(fields);
-        for (HttpField connection : fields.getFields(HttpHeader.CONNECTION))
-            for (String name : connection.getValue().split(","))
-                if (!FRAMING.contains(name.strip().toLowerCase(Locale.ROOT))) rest.remove(name.strip());
+        namedIn(fields).forEach(rest::remove);
         ALWAYS.forEach(rest::remove);
         return rest;
     }
 
-    /** This response, with such fields only. */
+    private static List<String> namedIn(HttpFields fields) {
+        List<String> names = new ArrayList<>();
+        for (HttpField connection : fields.getFields(HttpHeader.CONNECTION))
+            for (String name : connection.getValue().split(","))
+                if (!NOT_NAMES.contains(name.strip().toLowerCase(Locale.ROOT))) names.add(name.strip());
+        return names;
+    }
+
+    /** This response without the fields that {@code Connection} names; Jetty leaves out the others. */
     static Response endToEnd(Response response) {
+        boolean namesNone = !response.getHeaders().contains(HttpHeader.CONNECTION)
+                || namedIn(response.getHeaders()).isEmpty();
+        if (namesNone) return response;
         HttpFields fields = endToEnd(response.getHeaders());
         return new Response() {
             @Override

@@ -37,6 +37,7 @@ public interface HopMark {
         return new HopMark() {
             @Override
             public boolean isOn(HttpFields fields, String pseudonym) {
+                if (!fields.contains(HttpHeader.VIA)) return false;
                 return fields.getFields(HttpHeader.VIA).stream()
                         .flatMap(line -> Stream.of(line.getValue().split(",")))
                         .map(entry -> entry.strip().split("\\s+"))

@@ -63,7 +63,8 @@ final class ForwardedFields {
     }
 
     private static void append(HttpFields.Mutable fields, HttpHeader name, String value) {
-        var values = new ArrayList<>(fields.getValuesList(name));
+        var values = new ArrayList<String>();
+        if (fields.contains(name)) values.addAll(fields.getValuesList(name));
         values.removeIf(String::isBlank);
         values.add(value);
         fields.put(name, String.join(", ", values));

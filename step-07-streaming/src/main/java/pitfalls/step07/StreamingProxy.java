@@ -129,7 +129,7 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        limitWaitForConnection(proxyToServerRequest);
+        var wait = ConnectionWait.of(proxyToServerRequest);
         Trailers.passOn(clientToProxyRequest, proxyToServerRequest);
         InterimResponses.listen(
                 proxyToServerRequest,
@@ -141,15 +141,10 @@ public class StreamingProxy extends DirectedProxy {
         ClientWatch.of(clientToProxyRequest).abortsOnLeave(proxyToServerRequest);
         super.sendProxyToServerRequest(
                 clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
-    }
-
-    private void limitWaitForConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {
-        var limit = deadlines.after(timeouts.connection(), () -> {
+        wait.limit(timeouts.connection(), deadlines, () -> {
             if (hasNoConnectionLeft(proxyToServerRequest))
                 proxyToServerRequest.abort(new RejectedExecutionException("no connection was free in time"));
         });
-        proxyToServerRequest.onRequestBegin(request -> limit.cancel());
-        proxyToServerRequest.onRequestFailure((request, failure) -> limit.cancel());
     }
 
     /** Otherwise a connection is on its way, and its own timeout tells more. */
@@ -289,11 +284,13 @@ public class StreamingProxy extends DirectedProxy {
         this.watchDelay = watchDelay;
     }
 
+    /** Nothing that deals with a response waits, so that Jetty need not hand it to a thread that may. */
     @Override
     protected void configureHttpClient(HttpClient httpClient) {
         super.configureHttpClient(httpClient);
         httpClient.setMaxConnectionsPerDestination(maxUpstreamConnections);
         httpClient.setIdleTimeout(timeouts.response().toMillis());
+        httpClient.getHttpClientTransport().setInvocationType(InvocationType.NON_BLOCKING);
     }
 
     /** Jetty clears the client's protocol handlers when it makes the client: the proxy's come after. */
