@@ -7,7 +7,7 @@ import pitfalls.support.LoopbackTest;
 
 /** These tests run, as all do, in 64 MiB of heap. */
 class LargeBodyTest implements LoopbackTest {
-    private static final long LENGTH = Long.getLong("large.body", 1 << 28); // 1 GiB in the proofs
+    private static final long LENGTH = Long.getLong("large.body", 1 << 28);
     private static final byte[] BLOCK = new byte[1 << 18];
 
     @Test
