@@ -1,12 +1,12 @@
 package pitfalls.step07;
 
 import java.nio.ByteBuffer;
-import java.util.concurrent.Executor;
 import org.eclipse.jetty.io.AbstractConnection;
 import org.eclipse.jetty.io.ByteBufferPool;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.RetainableByteBuffer;
+import org.eclipse.jetty.server.Components;
 import org.eclipse.jetty.util.IteratingCallback;
 
 /**
@@ -18,18 +18,20 @@ final class TunnelConnection extends AbstractConnection implements Connection.Up
 
     private final EndPoint out;
     private final ByteBufferPool buffers;
-    private final Runnable onOpen;
-    private final Runnable onClose;
+    private final Tunnels tunnels;
+    private final TunnelConnection back;
     private final Pipe pipe = new Pipe();
     private ByteBuffer early;
 
-    TunnelConnection(
-            EndPoint in, EndPoint out, Executor executor, ByteBufferPool buffers, Runnable onOpen, Runnable onClose) {
-        super(in, executor);
+    /**
+     * @param back the other direction, which is opened after this one; {@code null} if it is open
+     */
+    TunnelConnection(EndPoint in, EndPoint out, Components components, Tunnels tunnels, TunnelConnection back) {
+        super(in, components.getExecutor());
         this.out = out;
-        this.buffers = buffers;
-        this.onOpen = onOpen;
-        this.onClose = onClose;
+        this.buffers = components.getByteBufferPool();
+        this.tunnels = tunnels;
+        this.back = back;
     }
 
     /** What was read already when the connection was upgraded. */
@@ -41,7 +43,8 @@ final class TunnelConnection extends AbstractConnection implements Connection.Up
     @Override
     public void onOpen() {
         super.onOpen();
-        onOpen.run();
+        tunnels.opened(getEndPoint());
+        if (back != null) out.upgrade(back);
         pipe.iterate();
     }
 
@@ -58,7 +61,7 @@ final class TunnelConnection extends AbstractConnection implements Connection.Up
     @Override
     public void onClose(Throwable failure) {
         super.onClose(failure);
-        onClose.run();
+        tunnels.closed(getEndPoint());
     }
 
     private final class Pipe extends IteratingCallback {

@@ -15,16 +15,17 @@ final class Tunnels extends AbstractLifeCycle implements Graceful {
 
     /** Makes a tunnel; returns the client's side of it, which opens the upstream's when it is opened. */
     TunnelConnection between(EndPoint client, EndPoint upstream, Components components) {
-        var executor = components.getExecutor();
-        var buffers = components.getByteBufferPool();
-        var toClient =
-                new TunnelConnection(upstream, client, executor, buffers, () -> {}, () -> endPoints.remove(upstream));
-        var toUpstream = new TunnelConnection(
-                client, upstream, executor, buffers, () -> upstream.upgrade(toClient), () -> endPoints.remove(client));
-        endPoints.add(client);
-        endPoints.add(upstream);
-        if (shutdown) shutdown();
-        return toUpstream;
+        var toClient = new TunnelConnection(upstream, client, components, this, null);
+        return new TunnelConnection(client, upstream, components, this, toClient);
+    }
+
+    void opened(EndPoint endPoint) {
+        endPoints.add(endPoint);
+        if (shutdown) endPoint.close();
+    }
+
+    void closed(EndPoint endPoint) {
+        endPoints.remove(endPoint);
     }
 
     @Override

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 
@@ -67,6 +68,7 @@ class UpgradeTest {
             var upstream = loopback.scripted(connection -> {
                 connection.receiveRequest();
                 connection.send(ACCEPTED);
+                while (connection.receivesNothingFor(Loopback.PATIENCE)) Thread.onSpinWait();
                 if (!connection.ended()) connection.send("awake");
             });
             var server = loopback.serve(newProxy(upstream.target())); // with 64 threads
