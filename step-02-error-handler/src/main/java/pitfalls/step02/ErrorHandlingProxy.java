@@ -174,7 +174,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
      * @param proxyToClientResponse a response, not committed yet
      * @param fields the fields it shall have besides the others
      */
-    protected static void putOver(Response proxyToClientResponse, HttpFields fields) {
+    public static void putOver(Response proxyToClientResponse, HttpFields fields) {
         Set<String> names = new HashSet<>();
         for (HttpField field : fields) {
             if (names.add(field.getLowerCaseName()))

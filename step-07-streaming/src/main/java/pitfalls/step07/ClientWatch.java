@@ -15,11 +15,11 @@ import org.eclipse.jetty.util.Callback;
 /**
  * Notices a client that leaves while it is owed a response. Over HTTP/2 Jetty tells. Over HTTP/1.1 nobody reads from the
  * connection between a request and its response, so the watch does: the end of the connection is the end of the client.
- * A byte is the beginning of the client's next request: it is kept, ends the watch, and is given back to Jetty before
+ * A byte is the beginning of what the client sends next: it is kept, ends the watch, and is given back to Jetty before
  * Jetty reads on.
  *
  * <p>A client that only ends its output, and still wants the response, looks the same, and is taken to have left (RFC 9112,
- * section 9.5), as by nginx and Go.
+ * section 9.5), as by nginx and Go. A connection that begins with the PROXY protocol is not watched.
  */
 final class ClientWatch implements Callback {
     private static final String ATTRIBUTE = ClientWatch.class.getName();
@@ -29,12 +29,13 @@ final class ClientWatch implements Callback {
     private final Connection connection;
     private final AbstractEndPoint endPoint;
     private org.eclipse.jetty.client.Request proxyToServerRequest;
-    private IOException left;
-    private ByteBuffer early;
-    private boolean reading; // from when the interest is registered until nobody reads any more
     private Deadlines.Deadline start;
+    /** The interest in the connection is this watch's: registered, or with {@link #succeeded} about to be called. */
+    private boolean reading;
+
+    private ByteBuffer early;
+    private EofException left;
     private boolean over;
-    private Runnable then;
 
     private ClientWatch(Request clientToProxyRequest, Deadlines deadlines) {
         this.deadlines = deadlines;
@@ -64,14 +65,14 @@ final class ClientWatch implements Callback {
         return (ClientWatch) clientToProxyRequest.getAttribute(ATTRIBUTE);
     }
 
-    /** How the client left; {@code null} if it is there, or was only told of this failure of the upstream's. */
-    synchronized Throwable leftBefore(Throwable failure) {
+    /** How the client left; {@code null} if it is there, or was only told of this failure, which is the upstream's. */
+    synchronized Throwable leftUnlessBecauseOf(Throwable failure) {
         return left == null || left.getCause() == failure ? null : left;
     }
 
     /** Has this request aborted when the client leaves, and if it has left. */
     void abortsOnLeave(org.eclipse.jetty.client.Request proxyToServerRequest) {
-        IOException failure;
+        EofException failure;
         synchronized (this) {
             this.proxyToServerRequest = proxyToServerRequest;
             failure = left;
@@ -79,84 +80,63 @@ final class ClientWatch implements Callback {
         if (failure != null) proxyToServerRequest.abort(failure);
     }
 
-    /** Begins to read after that time, which most requests do not last; the request's body must have been read. */
+    /** Begins to read after that time, which most requests do not last; nobody else may read until {@link #pause}. */
     synchronized void begin(Duration delay) {
         if (endPoint != null && start == null && !over) start = deadlines.after(delay, this::read);
     }
 
-    private void read() {
-        synchronized (this) {
-            if (over) return;
-            reading = true;
-        }
-        register();
+    private synchronized void read() {
+        if (start == null || over) return;
+        reading = true;
+        reading = endPoint.tryFillInterested(this);
     }
 
-    private void register() {
-        if (endPoint.tryFillInterested(this)) {
-            synchronized (this) {
-                if (!over || !reading || !withdraw()) return;
-            }
-        }
-        stopReading();
+    /** Reads no more, so that Jetty may: the client's body, or its next request. */
+    synchronized void pause() {
+        if (start != null) start.cancel();
+        start = null;
+        if (reading) endPoint.getFillInterest().onFail(WITHDRAWN); // otherwise it might be Jetty's own interest
+        reading = false;
+        if (early != null) ((Connection.UpgradeTo) connection).onUpgradeTo(early);
+        early = null;
     }
 
-    private synchronized boolean isOver() {
-        return over;
-    }
-
-    /** A callback that ends the watch, and completes that one when nobody reads any more, so that Jetty may. */
+    /** A callback that ends the watch before it completes that one. */
     Callback endedBefore(Callback callback) {
-        return Callback.from(() -> end(callback::succeeded), failure -> end(() -> callback.failed(failure)));
+        return Callback.from(this::end, callback);
     }
 
-    private void end(Runnable task) {
-        synchronized (this) {
-            over = true;
-            if (start != null) start.cancel();
-            if (reading && !withdraw()) {
-                then = task;
-                return;
-            }
-            reading = false;
-        }
-        finish(task);
-    }
-
-    /**
-     * Takes the interest back; false if it is gone already, because {@link #succeeded} or {@link #failed} is about to be
-     * called. Only under the lock and while reading: otherwise it might be Jetty's own interest.
-     */
-    private boolean withdraw() {
-        return endPoint.getFillInterest().onFail(WITHDRAWN);
+    private synchronized void end() {
+        over = true;
+        pause();
     }
 
     @Override
     public void succeeded() {
-        if (isOver()) {
-            stopReading();
-            return;
-        }
-        ByteBuffer buffer = BufferUtil.allocate(1); // for which Jetty's own buffer always has room
-        try {
-            int filled = endPoint.fill(buffer);
-            if (filled == 0) {
-                register();
-                return;
+        EofException failure = null;
+        synchronized (this) {
+            if (!reading) return; // it was paused in the meantime
+            ByteBuffer buffer = BufferUtil.allocate(1); // for which Jetty's own buffer always has room
+            try {
+                int filled = endPoint.fill(buffer);
+                reading = filled == 0 && endPoint.tryFillInterested(this);
+                if (filled > 0) early = buffer;
+                if (filled < 0) failure = new EofException("the client has left");
+            } catch (IOException x) {
+                reading = false;
+                failure = new EofException(x);
             }
-            if (filled > 0) early = buffer;
-            else leave(new EofException("the client has left"));
-        } catch (IOException x) {
-            leave(new EofException(x));
         }
-        stopReading();
+        if (failure != null) leave(failure);
     }
 
     @Override
     public void failed(Throwable x) {
         if (x == WITHDRAWN) return;
+        synchronized (this) {
+            reading = false;
+        }
         leave(new EofException(x));
-        stopReading();
     }
 
     private void leave(EofException failure) {
@@ -167,22 +147,6 @@ final class ClientWatch implements Callback {
             request = proxyToServerRequest;
         }
         if (request != null) request.abort(failure);
-    }
-
-    private void stopReading() {
-        Runnable task;
-        synchronized (this) {
-            reading = false;
-            task = then;
-            then = null;
-        }
-        if (task != null) finish(task);
-    }
-
-    private void finish(Runnable task) {
-        if (early != null) ((Connection.UpgradeTo) connection).onUpgradeTo(early);
-        early = null;
-        task.run();
     }
 
     @Override

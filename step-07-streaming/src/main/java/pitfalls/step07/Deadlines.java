@@ -7,9 +7,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.jetty.io.CyclicTimeouts;
 import org.eclipse.jetty.util.NanoTime;
 import org.eclipse.jetty.util.thread.Scheduler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Tasks for later, of which nearly all are cancelled before: one timer serves them all. */
 final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
+    private static final Logger LOG = LoggerFactory.getLogger(Deadlines.class);
+
     private final Set<Deadline> deadlines = ConcurrentHashMap.newKeySet();
 
     Deadlines(Scheduler scheduler) {
@@ -31,7 +35,11 @@ final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
 
     @Override
     protected boolean onExpired(Deadline deadline) {
-        deadline.task.run();
+        try {
+            deadline.task.run();
+        } catch (Throwable x) {
+            LOG.warn("a task failed, the others go on", x);
+        }
         return true;
     }
 

@@ -35,6 +35,13 @@ final class FramedRequest extends Request.Wrapper {
                 || clientToProxyRequest.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
     }
 
+    /** Lets go of what was read and will not be sent. */
+    static void release(Request clientToProxyRequest) {
+        if (!(clientToProxyRequest instanceof FramedRequest framed) || framed.first == null) return;
+        framed.first.release();
+        framed.first = null;
+    }
+
     @Override
     public HttpFields getHeaders() {
         HttpFields fields = super.getHeaders();

@@ -1,8 +1,6 @@
 package pitfalls.step07;
 
-import org.eclipse.jetty.client.ContinueProtocolHandler;
 import org.eclipse.jetty.client.EarlyHintsProtocolHandler;
-import org.eclipse.jetty.client.ProtocolHandlers;
 import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.http.HttpFields;
@@ -12,7 +10,8 @@ import org.eclipse.jetty.http.HttpStatus;
 
 /**
  * Takes the interim responses (1xx) for which Jetty's client has no handler, and which it would take for the final one:
- * all but 102, 103 and an awaited 100.
+ * all but 102, 103 and an awaited 100. It is an early-hints handler because only there Jetty has what it takes to go on
+ * after an interim response.
  */
 final class InterimResponses extends EarlyHintsProtocolHandler {
     private static final String LISTENER = InterimResponses.class.getName() + ".listener";
@@ -27,13 +26,6 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
     /** Has this listener called for those that answer this request. */
     static void listen(Request proxyToServerRequest, Listener listener) {
         proxyToServerRequest.attribute(LISTENER, listener);
-    }
-
-    /** Has the handler of 100 asked last: while a 100 is awaited, it takes whatever comes for a refusal. */
-    void addTo(ProtocolHandlers handlers) {
-        var continueHandler = handlers.remove(ContinueProtocolHandler.NAME);
-        handlers.put(this);
-        if (continueHandler != null) handlers.put(continueHandler);
     }
 
     @Override

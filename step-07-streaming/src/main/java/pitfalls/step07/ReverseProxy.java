@@ -2,8 +2,10 @@ package pitfalls.step07;
 
 import java.io.IOException;
 import java.net.SocketException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +26,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.Director;
 
@@ -37,6 +40,7 @@ import pitfalls.step06.Director;
         usageHelpWidth = 100)
 public final class ReverseProxy implements Callable<Integer> {
     private static final String LOGGING = "logback.configurationFile";
+    private static final Duration LONGEST = Duration.ofDays(365);
 
     @Option(
             names = "--listen",
@@ -167,10 +171,13 @@ public final class ReverseProxy implements Callable<Integer> {
 
     private static Duration durationOf(String text) {
         try {
-            return Duration.parse("PT" + text);
-        } catch (RuntimeException x) {
-            throw new CommandLine.TypeConversionException("'" + text + "' is no time: write 0.5s, 30s, 10m or 1h");
+            Duration time = Duration.parse("PT" + text);
+            if (!time.isNegative() && time.compareTo(LONGEST) <= 0) return time;
+        } catch (DateTimeParseException x) {
+            // told below
         }
+        throw new TypeConversionException(
+                "'" + text + "' is no time: write 0.5s, 30s, 10m or 1h, and 365 days at most");
     }
 
     @Override
@@ -221,15 +228,27 @@ public final class ReverseProxy implements Callable<Integer> {
     }
 
     private RequestLog newRequestLog() {
+        Path folder = accessLog.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder))
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "'" + accessLog + "' is no file for --access-log: there is no folder " + folder);
         RequestLog.Writer writer =
                 accessLog.toString().equals("-") ? System.out::println : new RequestLogWriter(accessLog.toString());
         return new CustomRequestLog(writer, CustomRequestLog.EXTENDED_NCSA_FORMAT);
     }
 
-    private StreamingProxy newProxy() {
+    /** The proxy that the options describe. */
+    StreamingProxy newProxy() {
         try {
             var proxy = new StreamingProxy(newDirector());
-            check(retries >= 0, "'" + retries + "' is no value for --retries, which is 0 or more");
+            check(retries >= 0 && retries <= 100, "'" + retries + "' is no value for --retries, which is 0 to 100");
+            check(
+                    maxUpstreamConnections >= 1,
+                    "'" + maxUpstreamConnections + "' is no value for --max-upstream-connections, which is 1 or more");
+            check(
+                    connectionTimeout.toMillis() > 0,
+                    "no time is no value for --connection-timeout, which is 0.001s or more");
             proxy.setRetryPolicy(RetryPolicy.idempotent().withAttempts(retries + 1));
             if (hopMark != null) proxy.setHopMark(hopMark);
             check(
@@ -270,7 +289,7 @@ public final class ReverseProxy implements Callable<Integer> {
             int afterField = text.indexOf('=');
             int beforeAddress = text.lastIndexOf('=');
             if (afterField <= 0 || afterField == beforeAddress)
-                throw new CommandLine.TypeConversionException(
+                throw new TypeConversionException(
                         "'" + text + "' is no route: write HEADER=VALUE=ADDRESS, such as X-Tenant=red=:8082");
             return new Route(
                     text.substring(0, afterField),

@@ -2,21 +2,18 @@ package pitfalls.step07;
 
 import java.time.Duration;
 import java.util.Objects;
-import java.util.concurrent.RejectedExecutionException;
 import org.eclipse.jetty.client.AbstractConnectionPool;
 import org.eclipse.jetty.client.ContentSourceRequestContent;
+import org.eclipse.jetty.client.ContinueProtocolHandler;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.HttpUpgrader;
 import org.eclipse.jetty.client.Result;
-import org.eclipse.jetty.client.UpgradeProtocolHandler;
 import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.Content;
-import org.eclipse.jetty.io.EndPoint;
-import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
@@ -35,6 +32,7 @@ public class StreamingProxy extends DirectedProxy {
     private int maxUpstreamConnections = 1000;
     private Duration watchDelay = Duration.ofMillis(200);
     private Deadlines deadlines;
+    private boolean ownsHttpClient;
 
     /**
      * A proxy to one target.
@@ -81,13 +79,6 @@ public class StreamingProxy extends DirectedProxy {
                 super.onHeaders(response);
                 Trailers.passOn(clientToProxyRequest, response, proxyToClientResponse);
             }
-
-            @Override
-            public void onBegin(org.eclipse.jetty.client.Response response) {
-                super.onBegin(response);
-                boolean switched = response.getStatus() == HttpStatus.SWITCHING_PROTOCOLS_101;
-                if (switched) response.abort(Upgrade.notOffered(response));
-            }
         };
     }
 
@@ -101,8 +92,10 @@ public class StreamingProxy extends DirectedProxy {
             Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
         Request request = FramedRequest.of(clientToProxyRequest);
         var watch = ClientWatch.on(request, deadlines);
-        if (!FramedRequest.hasBody(request)) watch.begin(watchDelay);
-        return super.handle(request, proxyToClientResponse, watch.endedBefore(proxyToClientCallback));
+        boolean waits = !FramedRequest.hasBody(request) || request.getHeaders().contains(HttpHeader.EXPECT);
+        if (waits) watch.begin(watchDelay); // otherwise when the body has been read
+        var callback = watch.endedBefore(Callback.from(() -> FramedRequest.release(request), proxyToClientCallback));
+        return super.handle(request, proxyToClientResponse, callback);
     }
 
     @Override
@@ -110,14 +103,15 @@ public class StreamingProxy extends DirectedProxy {
             Request clientToProxyRequest,
             Response proxyToClientResponse,
             org.eclipse.jetty.client.Request proxyToServerRequest) {
+        ClientWatch watch = ClientWatch.of(clientToProxyRequest);
+        watch.pause();
         var content =
                 super.newProxyToServerRequestContent(clientToProxyRequest, proxyToClientResponse, proxyToServerRequest);
         return new ContentSourceRequestContent(content, content.getContentType()) {
             @Override
             public Content.Chunk read() {
                 Content.Chunk chunk = super.read();
-                if (chunk != null && chunk.isLast())
-                    ClientWatch.of(clientToProxyRequest).begin(watchDelay);
+                if (chunk != null && chunk.isLast() && !Content.Chunk.isFailure(chunk)) watch.begin(watchDelay);
                 return chunk;
             }
         };
@@ -129,25 +123,28 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        var wait = ConnectionWait.of(proxyToServerRequest);
+        var wait = new ConnectionWait(proxyToServerRequest);
         Trailers.passOn(clientToProxyRequest, proxyToServerRequest);
         InterimResponses.listen(
                 proxyToServerRequest,
                 (status, fields) -> writeInterim(clientToProxyRequest, proxyToClientResponse, status, fields));
         Upgrade upgrade = Upgrade.offeredBy(clientToProxyRequest);
         if (upgrade != null)
-            proxyToServerRequest.attribute(HttpUpgrader.Factory.class.getName(), (HttpUpgrader.Factory) version ->
-                    new Upgrader(upgrade, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback));
+            UpgradeHandler.upgrade(
+                    proxyToServerRequest,
+                    new UpgradedExchange(
+                            upgrade,
+                            clientToProxyRequest,
+                            proxyToClientResponse,
+                            proxyToClientCallback,
+                            tunnels,
+                            timeouts.upgraded()));
         ClientWatch.of(clientToProxyRequest).abortsOnLeave(proxyToServerRequest);
         super.sendProxyToServerRequest(
                 clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
-        wait.limit(timeouts.connection(), deadlines, () -> {
-            if (hasNoConnectionLeft(proxyToServerRequest))
-                proxyToServerRequest.abort(new RejectedExecutionException("no connection was free in time"));
-        });
+        wait.limit(timeouts.connection(), deadlines, () -> hasNoConnectionLeft(proxyToServerRequest));
     }
 
-    /** Otherwise a connection is on its way, and its own timeout tells more. */
     private boolean hasNoConnectionLeft(org.eclipse.jetty.client.Request proxyToServerRequest) {
         return getHttpClient().resolveDestination(proxyToServerRequest) instanceof HttpDestination destination
                 && destination.getConnectionPool() instanceof AbstractConnectionPool pool
@@ -161,60 +158,9 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             org.eclipse.jetty.client.Response serverToProxyResponse,
             Throwable failure) {
-        Throwable left = ClientWatch.of(clientToProxyRequest).leftBefore(failure);
+        Throwable left = ClientWatch.of(clientToProxyRequest).leftUnlessBecauseOf(failure);
         if (left != null) return new ProxyError(ProxyError.CLIENT_LEFT, left);
         return super.errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
-    }
-
-    /** Goes on in another protocol when the upstream has accepted one. */
-    private final class Upgrader implements HttpUpgrader {
-        private final Upgrade upgrade;
-        private final Request clientToProxyRequest;
-        private final Response proxyToClientResponse;
-        private final Callback proxyToClientCallback;
-
-        private Upgrader(
-                Upgrade upgrade,
-                Request clientToProxyRequest,
-                Response proxyToClientResponse,
-                Callback proxyToClientCallback) {
-            this.upgrade = upgrade;
-            this.clientToProxyRequest = clientToProxyRequest;
-            this.proxyToClientResponse = proxyToClientResponse;
-            this.proxyToClientCallback = proxyToClientCallback;
-        }
-
-        @Override
-        public void prepare(org.eclipse.jetty.client.Request proxyToServerRequest) {
-            proxyToServerRequest.headers(upgrade::offer);
-        }
-
-        /** The client's connection becomes a tunnel when its 101 was sent; then the upstream's does. */
-        @Override
-        public void upgrade(
-                org.eclipse.jetty.client.Response serverToProxyResponse, EndPoint upstream, Callback callback) {
-            HttpFields accepted;
-            try {
-                accepted = upgrade.accepted(serverToProxyResponse);
-            } catch (RuntimeException x) {
-                upstream.close(x);
-                callback.failed(x);
-                return;
-            }
-            EndPoint client =
-                    clientToProxyRequest.getConnectionMetaData().getConnection().getEndPoint();
-            client.setIdleTimeout(timeouts.upgraded().toMillis());
-            upstream.setIdleTimeout(timeouts.upgraded().toMillis());
-            clientToProxyRequest.setAttribute(
-                    HttpStream.UPGRADE_CONNECTION_ATTRIBUTE,
-                    tunnels.between(client, upstream, clientToProxyRequest.getComponents()));
-            proxyToClientResponse.setStatus(HttpStatus.SWITCHING_PROTOCOLS_101);
-            putOver(proxyToClientResponse, accepted);
-            proxyToClientResponse.write(true, null, Callback.from(proxyToClientCallback::succeeded, failure -> {
-                upstream.close(failure);
-                callback.failed(failure);
-            }));
-        }
     }
 
     @Override
@@ -296,22 +242,24 @@ public class StreamingProxy extends DirectedProxy {
     /** Jetty clears the client's protocol handlers when it makes the client: the proxy's come after. */
     @Override
     protected void doStart() throws Exception {
+        ownsHttpClient = getHttpClient() == null;
         super.doStart();
         deadlines = new Deadlines(getHttpClient().getScheduler());
         var handlers = getHttpClient().getProtocolHandlers();
-        new InterimResponses().addTo(handlers);
-        handlers.put(new UpgradeProtocolHandler() {
-            @Override
-            protected boolean acceptHeaders(
-                    org.eclipse.jetty.client.Request request, org.eclipse.jetty.client.Response response) {
-                return request.getAttributes().containsKey(HttpUpgrader.Factory.class.getName());
-            }
-        });
+        var continueHandler = handlers.remove(ContinueProtocolHandler.NAME);
+        handlers.put(new InterimResponses());
+        handlers.put(new UpgradeHandler());
+        // Last: while a 100 is awaited, it takes whatever comes for a refusal.
+        if (continueHandler != null) handlers.put(continueHandler);
     }
 
+    /** Lets go of the client, which Jetty configures only when it makes it, and would start again as a plain one. */
     @Override
     protected void doStop() throws Exception {
         super.doStop();
         deadlines.destroy();
+        if (!ownsHttpClient) return;
+        removeBean(getHttpClient());
+        setHttpClient(null);
     }
 }

@@ -22,17 +22,21 @@ public record Timeouts(Duration connection, Duration response, Duration head, Du
      * Limits, which are checked.
      *
      * @param connection one millisecond or more
-     * @param response zero or more
-     * @param head zero or more
-     * @param stream zero or more
-     * @param upgraded zero or more
+     * @param response zero, or one millisecond or more
+     * @param head zero, or one millisecond or more
+     * @param stream zero, or one millisecond or more
+     * @param upgraded zero, or one millisecond or more
      */
     public Timeouts {
         check(connection.toMillis() > 0, "connection", connection, "one millisecond or more");
-        check(!response.isNegative(), "response", response, "zero or more");
-        check(!head.isNegative(), "head", head, "zero or more");
-        check(!stream.isNegative(), "stream", stream, "zero or more");
-        check(!upgraded.isNegative(), "upgraded", upgraded, "zero or more");
+        check(isZeroOrMore(response), "response", response, "zero, or one millisecond or more");
+        check(isZeroOrMore(head), "head", head, "zero, or one millisecond or more");
+        check(isZeroOrMore(stream), "stream", stream, "zero, or one millisecond or more");
+        check(isZeroOrMore(upgraded), "upgraded", upgraded, "zero, or one millisecond or more");
+    }
+
+    private static boolean isZeroOrMore(Duration limit) {
+        return limit.isZero() || limit.toMillis() > 0;
     }
 
     private static void check(boolean condition, String name, Duration value, String accepted) {

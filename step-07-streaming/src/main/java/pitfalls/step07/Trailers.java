@@ -1,6 +1,6 @@
 package pitfalls.step07;
 
-import java.util.List;
+import java.util.Locale;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -10,11 +10,11 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import pitfalls.step05.HopByHop;
 
-/** The fields behind a chunked body (RFC 9110, section 6.5), which are passed on whether they were announced or not. */
+/**
+ * The fields behind a chunked body (RFC 9110, section 6.5), which are passed on whether they were announced or not. Fields
+ * that HTTP knows belong to the head, where a proxy has looked at them, and are dropped; {@code ETag} is none of them.
+ */
 final class Trailers {
-    private static final List<HttpHeader> NEVER =
-            List.of(HttpHeader.CONTENT_LENGTH, HttpHeader.HOST, HttpHeader.TE, HttpHeader.AUTHORIZATION);
-
     private Trailers() {}
 
     /** Passes on the trailers of a request, once its body was sent. */
@@ -42,21 +42,23 @@ final class Trailers {
     }
 
     private static void announce(HttpFields header, HttpFields.Mutable fields) {
-        if (header.contains(HttpHeader.TRAILER))
-            fields.put(HttpHeader.TRAILER, String.join(", ", header.getValuesList(HttpHeader.TRAILER)));
+        for (String name : header.getCSV(HttpHeader.TRAILER, false))
+            if (isTrailer(name)) fields.add(HttpHeader.TRAILER, name);
     }
 
-    /**
-     * What may be passed on of these trailers; {@code null} if there are none.
-     *
-     * @param header the fields of the same message, whose {@code Connection} counts for the trailers too
-     */
+    /** What may be passed on of these trailers; {@code null} if it is nothing. {@code Connection} counts for them too. */
     private static HttpFields endToEnd(HttpFields trailers, HttpFields header) {
         if (trailers == null) return null;
-        var all = HttpFields.build(trailers);
+        var all = HttpFields.build();
+        for (HttpField trailer : trailers) if (isTrailer(trailer.getName())) all.add(trailer);
         for (HttpField connection : header.getFields(HttpHeader.CONNECTION)) all.add(connection);
-        var rest = HttpFields.build(HopByHop.endToEnd(all));
-        NEVER.forEach(rest::remove);
+        HttpFields rest = HopByHop.endToEnd(all);
         return rest.size() == 0 ? null : rest;
+    }
+
+    private static boolean isTrailer(String name) {
+        HttpHeader known = HttpHeader.CACHE.get(name);
+        boolean forwarded = name.toLowerCase(Locale.ROOT).replace('_', '-').startsWith("x-forwarded");
+        return !forwarded && (known == null || known == HttpHeader.ETAG);
     }
 }

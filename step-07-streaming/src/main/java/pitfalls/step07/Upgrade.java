@@ -22,7 +22,8 @@ record Upgrade(List<String> protocols) {
     static Upgrade offeredBy(Request clientToProxyRequest) {
         HttpFields fields = clientToProxyRequest.getHeaders();
         boolean canUpgrade = clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1
-                && fields.contains(HttpHeader.CONNECTION, HttpHeaderValue.UPGRADE.asString());
+                && fields.contains(HttpHeader.CONNECTION, HttpHeaderValue.UPGRADE.asString())
+                && !fields.contains(HttpHeader.EXPECT); // whose 100 comes first, and would be taken for a refusal
         if (!canUpgrade) return null;
         List<String> protocols = fields.getCSV(HttpHeader.UPGRADE, false).stream()
                 .filter(protocol -> !protocol.toLowerCase(Locale.ROOT).matches("h2c|http/.*"))

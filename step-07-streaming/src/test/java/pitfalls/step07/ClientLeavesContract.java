@@ -132,6 +132,47 @@ public interface ClientLeavesContract extends LoopbackTest {
     }
 
     @Test
+    default void a_client_that_leaves_while_it_waits_for_a_100_frees_the_upstream() throws Exception {
+        var arrived = new Gate("the request has arrived");
+        var freed = new Gate("the upstream's connection has ended");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            arrived.open();
+            connection.awaitEnd();
+            freed.open();
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue");
+        arrived.await();
+        client.close();
+
+        freed.awaitWithin(Duration.ofSeconds(1));
+    }
+
+    @Test
+    default void a_body_that_does_not_wait_for_its_100_arrives_whole() throws Exception {
+        var bodySent = new Gate("the client has sent its body");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            bodySent.await();
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + connection.receive(3));
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue");
+        client.receivesNothingFor(StreamingContract.A_WHILE);
+        client.send("abc");
+        client.receivesNothingFor(Duration.ofMillis(50));
+        bodySent.open();
+        var response = client.receiveResponse();
+        if (response.status() == 100) response = client.receiveResponse();
+
+        assertThat(response.body()).isEqualTo("abc");
+    }
+
+    @Test
     default void a_client_that_only_ends_its_output_has_left() throws Exception {
         var freed = new Gate("the upstream's connection has ended");
         var upstream = loopback.scripted(connection -> {

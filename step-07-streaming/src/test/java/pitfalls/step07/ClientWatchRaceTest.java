@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.net.SocketFactory;
@@ -26,7 +27,8 @@ import pitfalls.support.RawConnection;
 
 /**
  * A watch reads from a connection whose next request may arrive at any moment, and gives it back while a response may be
- * complete at any moment. Here every request is watched from the start, and not one byte may be lost.
+ * complete at any moment; and a head may be sent alone when its body arrives. Here every request is watched from the
+ * start, some of the bodies take about as long as a head waits for them, and not one byte may be lost.
  */
 class ClientWatchRaceTest implements LoopbackTest {
     private static final int CLIENTS = 10;
@@ -42,6 +44,7 @@ class ClientWatchRaceTest implements LoopbackTest {
     private void run(String name) throws Exception {
         var proxy = new StreamingProxy(loopback.serve(new Echo()).toString());
         proxy.setWatchDelay(Duration.ZERO);
+        proxy.setTimeouts(Timeouts.defaults().withHead(Duration.ofMillis(1)));
         boolean tls = name.endsWith("TLS");
         var http = new HttpConnectionFactory(new HttpConfiguration());
         URI server = tls ? loopback.serve(proxy, Tls.before("HTTP/1.1"), http) : loopback.serve(proxy, http);
@@ -96,12 +99,18 @@ class ClientWatchRaceTest implements LoopbackTest {
         return i % 3 == 0 ? "body of " + prefix + i + " " : "";
     }
 
-    /** Answers with the body, if any, and the path. */
+    /** Answers with the body, if any, and the path; now at once, now in a moment, now in two parts. */
     private static final class Echo extends Handler.Abstract {
         @Override
         public boolean handle(Request request, Response response, Callback callback) throws Exception {
             String body = Content.Source.asString(request, US_ASCII);
-            Content.Sink.write(response, true, body + request.getHttpURI().getPath(), callback);
+            String path = request.getHttpURI().getPath();
+            int way = path.hashCode() & 3;
+            Runnable end = () -> Content.Sink.write(response, true, path, callback);
+            Runnable endSoon =
+                    () -> request.getComponents().getScheduler().schedule(end, way * 300L, TimeUnit.MICROSECONDS);
+            if (way == 0) Content.Sink.write(response, true, body + path, callback);
+            else response.write(false, US_ASCII.encode(body), Callback.from(endSoon, callback::failed));
             return true;
         }
     }

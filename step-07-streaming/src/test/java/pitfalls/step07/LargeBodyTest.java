@@ -12,6 +12,7 @@ class LargeBodyTest implements LoopbackTest {
 
     @Test
     void a_body_larger_than_the_heap_passes_from_the_upstream() throws Exception {
+        assertThat(Runtime.getRuntime().maxMemory()).isLessThan(LENGTH);
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + LENGTH + "\r\n\r\n");

@@ -11,7 +11,9 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.stream.Stream;
+import org.eclipse.jetty.http.HttpFields;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -34,13 +36,17 @@ class ReverseProxyTest implements LoopbackTest {
                         "--route=X-Tenant >> 'X-Tenant' is no route: write HEADER=VALUE=ADDRESS",
                         "--route=X-Tenant=:8082 >> 'X-Tenant=:8082' is no route: write HEADER=VALUE=ADDRESS",
                         "--route=X-Tenant=red=ftp://x >> 'ftp://x' is no address of an upstream",
-                        "--retries=-1 --target=:1 >> '-1' is no value for --retries, which is 0 or more",
+                        "--retries=-1 --target=:1 >> '-1' is no value for --retries, which is 0 to 100",
+                        "--retries=2147483647 --target=:1 >> '2147483647' is no value for --retries",
                         "--retries=often >> 'often' is not an int",
                         "--hop-mark=Host --target=:1 >> 'Host' is no name for a mark",
                         "--via=a,b --target=:1 >> 'a,b' is no pseudonym",
                         "--stream-timeout=soon >> 'soon' is no time: write 0.5s, 30s, 10m or 1h",
-                        "--response-timeout=-1s --target=:1 >> 'PT-1S' is no value for response, which is zero or more",
-                        "--max-upstream-connections=0 --target=:1 >> '0' is no value for maxUpstreamConnections",
+                        "--response-timeout=-1s >> '-1s' is no time: write 0.5s",
+                        "--stop-timeout=99999999999999h >> '99999999999999h' is no time: write 0.5s",
+                        "--connection-timeout=0s --target=:1 >> no time is no value for --connection-timeout",
+                        "--max-upstream-connections=0 --target=:1 >> '0' is no value for --max-upstream-connections",
+                        "--access-log=/no/such/folder/log --target=:1 >> '/no/such/folder/log' is no file for --access-log",
                         "--trust-forwarded-from=localhost --target=:1 >> 'localhost' is no range of addresses",
                         "--tarjet=:1 >> Unknown option: '--tarjet=:1'")
                 .map(row -> row.split(" >> "))
@@ -74,6 +80,58 @@ class ReverseProxyTest implements LoopbackTest {
     }
 
     @Test
+    void each_option_sets_what_it_says() {
+        var program = new ReverseProxy();
+        ReverseProxy.commandLine(program)
+                .parseArgs(
+                        "--target=:8081",
+                        "--retries=2",
+                        "--hop-mark=X-Mark",
+                        "--via=edge-a",
+                        "--connection-timeout=1s",
+                        "--response-timeout=2s",
+                        "--head-timeout=0.5s",
+                        "--stream-timeout=3m",
+                        "--upgraded-timeout=4h",
+                        "--max-upstream-connections=7");
+
+        var proxy = program.newProxy();
+
+        assertThat(proxy.getRetryPolicy().attempts()).isEqualTo(3);
+        assertThat(proxy.getHopMark().isOn(HttpFields.build().add("X-Mark", "1"), "edge-a"))
+                .isTrue();
+        assertThat(proxy.getViaHost()).isEqualTo("edge-a");
+        assertThat(proxy.getTimeouts())
+                .isEqualTo(new Timeouts(
+                        Duration.ofSeconds(1),
+                        Duration.ofSeconds(2),
+                        Duration.ofMillis(500),
+                        Duration.ofMinutes(3),
+                        Duration.ofHours(4)));
+        assertThat(proxy.getMaxUpstreamConnections()).isEqualTo(7);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> an_address_to_listen_on_is_read_as_meant() {
+        return Stream.of(
+                        ":8080 null 8080",
+                        "8080 null 8080",
+                        "0.0.0.0:8080 null 8080",
+                        "[::]:8080 null 8080",
+                        "127.0.0.1:8080 127.0.0.1 8080",
+                        "[::1]:0 [::1] 0",
+                        "localhost:80 localhost 80",
+                        "0 null 0")
+                .map(row -> row.split(" "))
+                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
+                    var address = ListenAddress.parse(row[0]);
+
+                    assertThat(String.valueOf(address.host())).isEqualTo(row[1]);
+                    assertThat(address.port()).isEqualTo(Integer.parseInt(row[2]));
+                }));
+    }
+
+    @Test
     @DisabledOnOs(OS.WINDOWS) // where a process cannot be asked to end
     void options_reach_the_proxy_and_SIGTERM_lets_a_request_in_flight_finish(@TempDir Path folder) throws Exception {
         var arrived = new Gate("the request has arrived");
@@ -89,6 +147,7 @@ class ReverseProxyTest implements LoopbackTest {
         try (var program = new Program(
                 "--target=" + targetOf(other),
                 "--route=X-Speed=slow=" + slow.target(),
+                "--route=X-Speed=slow=" + loopback.refusing(),
                 "--via=edge-a",
                 "--trust-forwarded-from=127.0.0.0/8",
                 "--access-log=" + log)) {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.AbstractConnector;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -118,6 +119,47 @@ public interface StreamingContract extends LoopbackTest {
         assertThat(response.status()).isEqualTo(503);
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=connection_limit_reached");
         assertThat(upstream.connections()).isEqualTo(2);
+    }
+
+    @Test
+    default void a_stream_may_be_quiet_for_longer_than_the_server_waits_for_a_request() throws Exception {
+        var wasQuiet = new Gate("the stream was quiet for a while");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n");
+            wasQuiet.await();
+            connection.send("3\r\ntwo\r\n0\r\n\r\n");
+        });
+        var proxy = newProxy(upstream.target());
+        var server = loopback.serve(proxy);
+        ((AbstractConnector) proxy.getServer().getConnectors()[0]).setIdleTimeout(50);
+        var client = loopback.connect(server);
+
+        var head = new RawMessage(client.sendRequest("GET /events").receiveHead(), "", true);
+        client.receiveChunk();
+        client.receivesNothingFor(A_WHILE);
+        wasQuiet.open();
+
+        assertThat(client.receiveBodyOf(head).body()).isEqualTo("two");
+    }
+
+    @Test
+    default void a_proxy_that_is_started_again_is_the_same() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            String seen = connection.receiveRequest().head();
+            connection.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: " + seen.length()
+                    + "\r\n\r\n" + seen);
+        });
+        var proxy = newProxy(upstream.target());
+        var client = loopback.connect(loopback.serve(proxy));
+
+        proxy.stop();
+        proxy.start();
+        var interim = client.sendRequest("GET /x").receiveResponse();
+        var response = client.receiveResponse();
+
+        assertThat(interim.status()).isEqualTo(103);
+        assertThat(response.body()).doesNotContain("Accept-Encoding", "User-Agent");
     }
 
     @Test
@@ -237,6 +279,25 @@ public interface StreamingContract extends LoopbackTest {
     }
 
     @Test
+    default void a_trailer_cannot_say_what_belongs_to_a_head() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            String head = connection.receiveHead();
+            connection.receiveChunk();
+            String trailers = connection.receive("\r\n0\r\nETag: a\r\n\r\n".length());
+            String seen = head + trailers;
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked", "Trailer: Cookie, ETag")
+                .send("3\r\none\r\n0\r\nX-Forwarded-For: 10.0.0.1\r\nX_Forwarded_Host: a\r\nForwarded: for=a\r\n"
+                        + "Via: 1.1 a\r\nCookie: a=1\r\nAuthorization: a\r\nExpect: a\r\nETag: a\r\n\r\n")
+                .receiveResponse();
+
+        assertThat(response.body()).endsWith("\r\n0\r\nETag: a\r\n\r\n").contains("Trailer: ETag\r\n");
+    }
+
+    @Test
     default void an_HTTP_1_0_client_gets_no_trailers() throws Exception {
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
@@ -314,7 +375,7 @@ public interface StreamingContract extends LoopbackTest {
             assertThat(connection.receivesNothingFor(Duration.ofMillis(50))).isTrue();
             connection.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
             String body = connection.receive(3);
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body);
+            connection.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body);
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 

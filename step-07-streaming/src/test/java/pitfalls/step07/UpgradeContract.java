@@ -15,8 +15,10 @@ import java.util.stream.Stream;
 import mockwebserver3.MockResponse;
 import okhttp3.WebSocketListener;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.AbstractConnector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.util.component.Graceful;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -98,22 +100,29 @@ public interface UpgradeContract extends LoopbackTest {
         assertThat(List.of(welcome, client.receiveToEnd())).containsExactly("welcome", "bye");
     }
 
-    @Test
+    @TestFactory
     @Order(3)
-    default void a_101_that_nobody_asked_for_is_a_502_and_ends_the_connection() throws Exception {
-        var ended = new Gate("the upstream's connection has ended");
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveRequest();
-            connection.send(ACCEPTED + "bytes of a protocol that nobody understands");
-            connection.awaitEnd();
-            ended.open();
-        });
-        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+    default Stream<DynamicTest> a_101_that_nobody_asked_for_is_a_502_and_ends_the_connection() {
+        return Stream.of(
+                        "GET /x HTTP/1.1\r\n",
+                        "GET /x HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: chat/2\r\n",
+                        "POST /x HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n")
+                .map(head -> DynamicTest.dynamicTest(head.split("\r\n")[0], () -> {
+                    var ended = new Gate("the upstream's connection has ended");
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveHead();
+                        connection.send(ACCEPTED + "bytes of a protocol that nobody understands");
+                        connection.awaitEnd();
+                        ended.open();
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
-        var response = client.sendRequest("GET /x").receiveResponse();
+                    var response =
+                            client.send(head + "Host: www.example.com\r\n\r\n").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
-        ended.await();
+                    assertThat(response.status()).isEqualTo(502);
+                    ended.await();
+                }));
     }
 
     @TestFactory
@@ -389,11 +398,29 @@ public interface UpgradeContract extends LoopbackTest {
     }
 
     @Test
+    default void a_tunnel_does_not_hold_up_a_shutdown() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send(ACCEPTED);
+            connection.awaitEnd();
+        });
+        var proxy = newProxy(upstream.target());
+        var client = loopback.connect(loopback.serve(proxy));
+        ((AbstractConnector) proxy.getServer().getConnectors()[0]).setShutdownIdleTimeout(-1);
+
+        client.sendRequest("GET /chat", OFFER).receiveResponse();
+        var shutdown = Graceful.shutdown(proxy.getServer());
+
+        client.awaitEnd();
+        shutdown.get(5, TimeUnit.SECONDS);
+    }
+
+    @Test
     default void a_tunnel_works_over_TLS() throws Exception {
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
             connection.send(ACCEPTED + "welcome");
-            connection.send(connection.receive(5));
+            connection.send(connection.receiveToEnd());
         });
         var server = loopback.serve(
                 newProxy(upstream.target()),
@@ -402,7 +429,7 @@ public interface UpgradeContract extends LoopbackTest {
         var client = loopback.connect(server, Tls.sockets());
 
         client.sendRequest("GET /chat", OFFER).receiveResponse();
-        client.send("hello");
+        client.send("hello").shutdownOutput();
 
         assertThat(client.receiveToEnd()).isEqualTo("welcomehello");
     }
