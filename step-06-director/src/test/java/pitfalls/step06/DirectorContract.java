@@ -5,12 +5,16 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -208,6 +212,25 @@ public interface DirectorContract extends LoopbackTest {
         assertThat(fields.values("Host")).containsExactly("127.0.0.1:" + upstream.getPort());
         assertThat(fields.values("X-Forwarded-Host")).isEmpty();
         assertThat(fields.values("Forwarded")).containsExactly("for=127.0.0.1;proto=http");
+    }
+
+    @Test
+    default void an_HTTP_2_client_is_told_with_the_authority_it_asked_for() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var http = new HttpConfiguration();
+        var server = loopback.serve(
+                newProxy(Director.fixed(targetOf(upstream))),
+                new HttpConnectionFactory(http),
+                new HTTP2CServerConnectionFactory(http));
+
+        HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_2)
+                .build()
+                .send(HttpRequest.newBuilder(server).build(), BodyHandlers.discarding());
+
+        var fields = received(upstream).getHeaders();
+        assertThat(fields.get("Via")).startsWith("2.0 ");
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly(server.getAuthority());
     }
 
     @Test

@@ -1,6 +1,9 @@
 package pitfalls.step07;
 
 import java.time.Duration;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
@@ -48,6 +51,20 @@ final class ResponseHead {
             if (writing) return;
         }
         now.run();
+    }
+
+    /**
+     * Runs the task, which ends the response; before, sends the head of one that never has a body. Jetty would take the
+     * length of what it has written for that of the body that a GET would get, and say 0 (RFC 9110, section 8.6).
+     */
+    void sentWithoutLength(String method, Runnable task) {
+        boolean bodyElsewhere =
+                HttpMethod.HEAD.is(method) || proxyToClientResponse.getStatus() == HttpStatus.NOT_MODIFIED_304;
+        boolean hasLength = proxyToClientResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
+        if (!bodyElsewhere || hasLength || proxyToClientResponse.isCommitted()) task.run();
+        else
+            proxyToClientResponse.write(
+                    false, BufferUtil.EMPTY_BUFFER, Callback.from(Invocable.InvocationType.NON_BLOCKING, task));
     }
 
     private synchronized void sendSoon() {

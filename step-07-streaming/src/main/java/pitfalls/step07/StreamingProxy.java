@@ -70,6 +70,11 @@ public class StreamingProxy extends DirectedProxy {
             }
 
             @Override
+            public void onSuccess(org.eclipse.jetty.client.Response response) {
+                head.sentWithoutLength(clientToProxyRequest.getMethod(), () -> super.onSuccess(response));
+            }
+
+            @Override
             public void onComplete(Result result) {
                 head.settled(() -> super.onComplete(result));
             }

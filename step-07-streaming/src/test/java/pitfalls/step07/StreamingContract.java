@@ -162,6 +162,29 @@ public interface StreamingContract extends LoopbackTest {
         assertThat(response.body()).doesNotContain("Accept-Encoding", "User-Agent");
     }
 
+    @TestFactory
+    default Stream<DynamicTest> a_length_that_the_upstream_does_not_tell_is_not_made_up() {
+        return Stream.of("HEAD 200", "GET 304")
+                .map(row -> row.split(" "))
+                .map(row -> DynamicTest.dynamicTest(row[0] + " " + row[1], () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 " + row[1] + " x\r\nETag: a\r\n"
+                                + (row[0].equals("HEAD") ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n"));
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    var head = new RawMessage(client.sendRequest(row[0] + " /x").receiveHead(), "", true);
+                    var next = client.sendRequest("GET /x").receiveResponse();
+
+                    assertThat(head.field("ETag")).containsExactly("a");
+                    assertThat(head.field("Content-Length")).isEmpty();
+                    assertThat(next.body()).isEqualTo("next");
+                }));
+    }
+
     @Test
     default void a_stream_that_is_quiet_for_too_long_is_broken_off() throws Exception {
         var brokenOff = new Gate("the upstream's connection has ended");
