@@ -185,7 +185,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
 
     private static HttpFields fieldsBefore(Request clientToProxyRequest, Response proxyToClientResponse) {
         if (clientToProxyRequest.getAttribute(FIELDS_BEFORE) instanceof HttpFields before) return before;
-        HttpFields now = HttpFields.build(proxyToClientResponse.getHeaders()).asImmutable();
+        HttpFields now = HttpFields.build(proxyToClientResponse.getHeaders());
         clientToProxyRequest.setAttribute(FIELDS_BEFORE, now);
         return now;
     }

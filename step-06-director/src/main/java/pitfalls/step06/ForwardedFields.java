@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayList;
+import java.util.List;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -63,11 +64,13 @@ final class ForwardedFields {
     }
 
     private static void append(HttpFields.Mutable fields, HttpHeader name, String value) {
-        var values = new ArrayList<String>();
-        if (fields.contains(name)) values.addAll(fields.getValuesList(name));
-        values.removeIf(String::isBlank);
-        values.add(value);
-        fields.put(name, String.join(", ", values));
+        List<String> values = fields.contains(name) ? new ArrayList<>(fields.getValuesList(name)) : List.of();
+        if (!values.isEmpty()) {
+            values.removeIf(String::isBlank);
+            values.add(value);
+            value = String.join(", ", values);
+        }
+        fields.put(name, value);
     }
 
     private static String textOf(InetAddress address) {
