@@ -51,7 +51,6 @@ public class StreamingProxy extends DirectedProxy {
      */
     public StreamingProxy(Director director) {
         super(director);
-        installBean(tunnels);
     }
 
     @Override
@@ -248,6 +247,7 @@ public class StreamingProxy extends DirectedProxy {
     @Override
     protected void doStart() throws Exception {
         ownsHttpClient = getHttpClient() == null;
+        addBean(tunnels);
         super.doStart();
         deadlines = new Deadlines(getHttpClient().getScheduler());
         var handlers = getHttpClient().getProtocolHandlers();
