@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -57,8 +57,8 @@ final class Program implements AutoCloseable {
         for (boolean accepted = true; accepted; ) {
             try (var socket = new Socket(url.getHost(), url.getPort())) {
                 accepted = socket.isConnected();
-            } catch (ConnectException refused) {
-                accepted = false;
+            } catch (SocketException refused) {
+                accepted = false; // or reset, where the connection still stood in the queue when the program let go
             }
         }
     }
