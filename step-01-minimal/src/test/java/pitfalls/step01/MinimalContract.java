@@ -13,21 +13,26 @@ import java.util.stream.Stream;
 import mockwebserver3.RecordedRequest;
 import okio.Buffer;
 import okio.ByteString;
-import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
+import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 
 /** What Jetty's reverse proxy gives for free, in every step: none of this is a pitfall. */
 public interface MinimalContract extends LoopbackTest {
 
-    /** The proxy under test, not started. */
-    ProxyHandler newProxy(String target);
+    /** What the tests look at first. */
+    String THE_STATUS = "the status that the client got of the upstream's 200";
 
+    /** The proxy under test, not started. */
+    Handler newProxy(String target);
+
+    @Headline
     @Order(1)
     @TestFactory
     default Stream<DynamicTest> path_and_query_arrive_byte_for_byte() {
@@ -47,12 +52,14 @@ public interface MinimalContract extends LoopbackTest {
                     var upstream = loopback.upstream(ok());
                     var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
 
-                    client.sendRequest("GET " + target).receiveResponse();
+                    var response = client.sendRequest("GET " + target).receiveResponse();
 
+                    assertThat(response.status()).as(THE_STATUS).isEqualTo(200);
                     assertThat(received(upstream).getTarget()).isEqualTo(target);
                 }));
     }
 
+    @Headline
     @Order(2)
     @Test
     default void the_base_path_of_the_target_is_joined_with_exactly_one_slash() throws Exception {
@@ -60,13 +67,15 @@ public interface MinimalContract extends LoopbackTest {
         var withoutSlash = loopback.connect(loopback.serve(newProxy(targetOf(upstream) + "/base")));
         var withSlash = loopback.connect(loopback.serve(newProxy(targetOf(upstream) + "/base/")));
 
-        withoutSlash.sendRequest("GET /x?a=1").receiveResponse();
+        var response = withoutSlash.sendRequest("GET /x?a=1").receiveResponse();
         withSlash.sendRequest("GET /x?a=1").receiveResponse();
 
+        assertThat(response.status()).as(THE_STATUS).isEqualTo(200);
         assertThat(received(upstream).getTarget()).isEqualTo("/base/x?a=1");
         assertThat(received(upstream).getTarget()).isEqualTo("/base/x?a=1");
     }
 
+    @Headline
     @Order(3)
     @TestFactory
     default Stream<DynamicTest> every_method_is_forwarded() {
@@ -80,10 +89,10 @@ public interface MinimalContract extends LoopbackTest {
                     if (hasBody) client.send("abc");
                     var head = new RawMessage(client.receiveHead(), "", true);
 
+                    assertThat(head.status()).as(THE_STATUS).isEqualTo(200);
                     var request = received(upstream);
                     assertThat(request.getMethod()).isEqualTo(method);
                     assertThat(request.getBodySize()).isEqualTo(hasBody ? 3 : 0);
-                    assertThat(head.status()).isEqualTo(200);
                     assertThat(head.field("X-Seen")).containsExactly(method);
                 }));
     }

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
@@ -47,6 +48,7 @@ public final class Loopback implements AfterEachCallback {
     }
 
     private final Deque<AutoCloseable> started = new ArrayDeque<>();
+    private RawConnection lastClient;
 
     /** An upstream that gives these answers, in this order; a request beyond the last one waits. */
     public MockWebServer upstream(MockResponse.Builder... answers) throws IOException {
@@ -123,7 +125,12 @@ public final class Loopback implements AfterEachCallback {
 
     /** A server whose handler comes later: for a proxy that has to know its own address. */
     public LateServer serveLater() throws Exception {
-        var handler = new CountingHandler();
+        return serveLater(Integer.MAX_VALUE);
+    }
+
+    /** The same, which answers 500 itself to requests beyond that many, so that a loop comes to an end. */
+    public LateServer serveLater(int limit) throws Exception {
+        var handler = new CountingHandler(limit);
         return new LateServer(serve(handler), handler);
     }
 
@@ -142,9 +149,11 @@ public final class Loopback implements AfterEachCallback {
     /** Passes requests on, and counts them. */
     public static final class CountingHandler extends Handler.Wrapper {
         private final AtomicInteger count = new AtomicInteger();
+        private final int limit;
 
-        private CountingHandler() {
+        private CountingHandler(int limit) {
             super(true); // its handler may be set while it runs
+            this.limit = limit;
         }
 
         /** How many requests came so far. */
@@ -160,8 +169,9 @@ public final class Loopback implements AfterEachCallback {
 
         @Override
         public boolean handle(Request request, Response response, Callback callback) throws Exception {
-            count.incrementAndGet();
-            return super.handle(request, response, callback);
+            if (count.incrementAndGet() <= limit) return super.handle(request, response, callback);
+            Response.writeError(request, response, callback, 500, "the test has ended a loop");
+            return true;
         }
     }
 
@@ -174,7 +184,13 @@ public final class Loopback implements AfterEachCallback {
     public RawConnection connect(URI server, SocketFactory sockets) throws IOException {
         var connection = new RawConnection(sockets.createSocket(server.getHost(), server.getPort()));
         started.push(connection);
+        lastClient = connection;
         return connection;
+    }
+
+    /** The client that connected last in this test, for the message of a failure. */
+    Optional<RawConnection> lastClient() {
+        return Optional.ofNullable(lastClient);
     }
 
     /** Starts another of Jetty's components, to be stopped with the rest. */
@@ -187,6 +203,7 @@ public final class Loopback implements AfterEachCallback {
     /** Stops what was started, the last one first. */
     @Override
     public void afterEach(ExtensionContext test) throws Exception {
+        lastClient = null;
         while (!started.isEmpty()) started.pop().close();
     }
 }

@@ -6,6 +6,7 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.EOFException;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -19,14 +20,25 @@ import java.time.Duration;
  * Text is ISO-8859-1, so that a char is a byte. Reads give up after {@link Loopback#PATIENCE}.
  */
 public final class RawConnection implements Closeable {
+    private static final int EXCERPT = 2000;
+
     private final Socket socket;
     private final InputStream in;
+    private final ByteArrayOutputStream sent = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
     RawConnection(Socket socket) throws IOException {
         this.socket = socket;
         socket.setTcpNoDelay(true);
         socket.setSoTimeout((int) Loopback.PATIENCE.toMillis());
-        in = new BufferedInputStream(socket.getInputStream());
+        in = new BufferedInputStream(new FilterInputStream(socket.getInputStream()) {
+            @Override
+            public int read(byte[] bytes, int offset, int length) throws IOException {
+                int count = super.read(bytes, offset, length);
+                if (count > 0) remember(received, bytes, offset, count);
+                return count;
+            }
+        });
     }
 
     /** Sends these bytes and nothing else. */
@@ -37,6 +49,7 @@ public final class RawConnection implements Closeable {
     /** Sends these bytes and nothing else. */
     public RawConnection send(byte[] bytes) throws IOException {
         socket.getOutputStream().write(bytes);
+        remember(sent, bytes, 0, bytes.length);
         return this;
     }
 
@@ -156,6 +169,20 @@ public final class RawConnection implements Closeable {
     @Override
     public void close() throws IOException {
         socket.close();
+    }
+
+    /** The first bytes that were sent, for the message of a failure. */
+    public String sent() {
+        return sent.toString(ISO_8859_1);
+    }
+
+    /** The first bytes that arrived, for the message of a failure; some of them may not have been asked for yet. */
+    public String received() {
+        return received.toString(ISO_8859_1);
+    }
+
+    private static void remember(ByteArrayOutputStream excerpt, byte[] bytes, int offset, int length) {
+        excerpt.write(bytes, offset, Math.min(length, EXCERPT - excerpt.size()));
     }
 
     private RawMessage receiveBody(RawMessage message, boolean untilEnd) throws IOException {

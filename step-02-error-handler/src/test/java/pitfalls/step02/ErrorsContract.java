@@ -6,6 +6,7 @@ import static pitfalls.support.Loopback.targetOf;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import pitfalls.support.FullBacklog;
 import pitfalls.support.Gate;
+import pitfalls.support.Headline;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
@@ -33,6 +35,7 @@ public interface ErrorsContract extends LoopbackTest {
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target);
 
+    @Headline
     @Order(1)
     @Test
     default void a_refused_connection_becomes_a_502_that_says_so() throws Exception {
@@ -41,7 +44,9 @@ public interface ErrorsContract extends LoopbackTest {
         var response = client.sendRequest("GET /x").receiveResponse();
 
         assertThat(response.status()).isEqualTo(502);
-        assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
+        assertThat(response.field("Content-Type"))
+                .as("the Content-Type of the error")
+                .containsExactly("application/problem+json");
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=connection_refused");
         assertThat(new JSON().fromJSON(response.body()))
                 .isEqualTo(Map.of(
@@ -55,6 +60,7 @@ public interface ErrorsContract extends LoopbackTest {
                         "connection_refused"));
     }
 
+    @Headline
     @Order(2)
     @Test
     default void an_error_is_one_line_in_the_log_with_its_cause_and_method_and_path_and_upstream() throws Exception {
@@ -65,6 +71,7 @@ public interface ErrorsContract extends LoopbackTest {
             client.sendRequest("PUT /v1/key?token=secret", "Content-Length: 0").receiveResponse();
 
             assertThat(log.lines())
+                    .as("the lines in the log of the proxy")
                     .singleElement()
                     .asString()
                     .startsWith("WARN answered 502 connection_refused for PUT /v1/key to " + target
@@ -72,6 +79,7 @@ public interface ErrorsContract extends LoopbackTest {
         }
     }
 
+    @Headline
     @Order(3)
     @TestFactory
     default Stream<DynamicTest> an_upstream_that_does_not_answer_is_told_apart() {
@@ -424,8 +432,9 @@ public interface ErrorsContract extends LoopbackTest {
     }
 
     private static void assertError(RawMessage response, int status, String type) {
-        assertThat(response.status()).isEqualTo(status);
-        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=" + type);
+        assertThat(List.of(response.status(), response.field("Proxy-Status")))
+                .as("the status of the error, and what Proxy-Status says of its cause")
+                .isEqualTo(List.of(status, List.of("reverse-proxy; error=" + type)));
         assertThat(response.field("Cache-Control")).containsExactly("no-store");
         assertThat(response.body()).doesNotContain("127.0.0.1", "Exception", "java", "jetty", "Jetty");
     }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.util.List;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.Guard;
+import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 
 /** A proxy that takes the addresses that operators write, and leaves alone those that clients send. */
@@ -26,22 +29,35 @@ public interface UrlContract extends LoopbackTest {
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target);
 
+    @Headline
     @Order(1)
     @TestFactory
     default Stream<DynamicTest> an_address_as_operators_write_it_reaches_the_upstream() {
-        return Stream.of(":PORT", "PORT", "localhost:PORT", "127.0.0.1:PORT", "0.0.0.0:PORT", "HTTP://localhost:PORT/")
-                .map(address -> DynamicTest.dynamicTest(address, () -> {
-                    var upstream = loopback.upstream(ok());
-                    var target = address.replace("PORT", String.valueOf(upstream.getPort()));
-                    var client = loopback.connect(loopback.serve(newProxy(target)));
-
-                    var response = client.sendRequest("GET /x?a=1").receiveResponse();
-
-                    assertThat(response.status()).isEqualTo(200);
-                    assertThat(received(upstream).getTarget()).isEqualTo("/x?a=1");
-                }));
+        return Stream.of(":PORT", "PORT", "localhost:PORT", "127.0.0.1:PORT", "0.0.0.0:PORT")
+                .map(address -> DynamicTest.dynamicTest(address, () -> assertReached(address)));
     }
 
+    @Guard
+    @Order(4)
+    @Test
+    default void an_address_that_is_a_URL_already_reaches_it_too() throws Exception {
+        assertReached("HTTP://localhost:PORT/");
+    }
+
+    private void assertReached(String address) throws Exception {
+        var upstream = loopback.upstream(ok());
+        var target = address.replace("PORT", String.valueOf(upstream.getPort()));
+        var client = loopback.connect(loopback.serve(newProxy(target)));
+
+        var response = client.sendRequest("GET /x?a=1").receiveResponse();
+
+        assertThat(response.status())
+                .as("the status that the client got of the upstream's 200")
+                .isEqualTo(200);
+        assertThat(received(upstream).getTarget()).isEqualTo("/x?a=1");
+    }
+
+    @Headline
     @Order(2)
     @TestFactory
     default Stream<DynamicTest> an_address_that_is_none_is_refused_at_construction() {
@@ -51,9 +67,27 @@ public interface UrlContract extends LoopbackTest {
                         .withMessageStartingWith("'" + address + "' is no address of an upstream")));
     }
 
+    @Headline
     @Order(3)
     @TestFactory
     default Stream<DynamicTest> the_URL_of_the_client_survives_byte_for_byte() {
+        return Stream.of(
+                        "/{id}",
+                        "/a|b",
+                        "/a\\b",
+                        "/a\"<>^`b",
+                        "/x?q={a}|[b]",
+                        "/x?q=\"<>^`",
+                        "/x?%zz",
+                        "/x?%",
+                        "/caf\u00c3\u00a9?caf\u00c3\u00a9")
+                .map(target -> DynamicTest.dynamicTest(target, () -> assertSurvives(target)));
+    }
+
+    @Guard
+    @Order(5)
+    @TestFactory
+    default Stream<DynamicTest> a_URL_that_Jetty_keeps_survives_too() {
         return Stream.of(
                         "/a%2Fb",
                         "/a%5Cb",
@@ -66,31 +100,25 @@ public interface UrlContract extends LoopbackTest {
                         "/a/./b",
                         "/a/%2e%2e/b",
                         "/a/..;/b",
-                        "/{id}",
-                        "/a|b",
-                        "/a\\b",
-                        "/a\"<>^`b",
-                        "/x?q={a}|[b]",
-                        "/x?q=\"<>^`",
-                        "/x?%zz",
-                        "/x?%",
                         "/x?",
                         "/x??",
                         "/x?a=http://evil.example/",
-                        "/:80/x",
-                        "/caf\u00c3\u00a9?caf\u00c3\u00a9")
-                .map(target -> DynamicTest.dynamicTest(target, () -> {
-                    var upstream = loopback.scripted(connection -> {
-                        String seen = connection.receiveRequest().target();
-                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
-                    });
-                    var client = loopback.connect(loopback.serve(newProxy(upstream.target()), gateway()));
+                        "/:80/x")
+                .map(target -> DynamicTest.dynamicTest(target, () -> assertSurvives(target)));
+    }
 
-                    var response = client.sendRequest("GET " + target).receiveResponse();
+    private void assertSurvives(String target) throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            String seen = connection.receiveRequest().target();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target()), gateway()));
 
-                    assertThat(response.status()).isEqualTo(200);
-                    assertThat(response.body()).as("what the upstream saw").isEqualTo(target);
-                }));
+        var response = client.sendRequest("GET " + target).receiveResponse();
+
+        assertThat(List.of(response.status(), response.body()))
+                .as("the status, and the target that the upstream has seen")
+                .containsExactly(200, target);
     }
 
     @Test

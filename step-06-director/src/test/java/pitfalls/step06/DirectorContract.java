@@ -25,12 +25,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step03.Upstream;
 import pitfalls.step04.RetryPolicy;
+import pitfalls.support.Headline;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 
 /** A proxy that chooses the upstream for each request, and tells it the truth about the client. */
 public interface DirectorContract extends LoopbackTest {
+
+    /** What the tests look at first. */
+    String THE_STATUS = "the status that the client got of the chosen upstream's 200";
 
     /** The proxy under test, not started. */
     ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers);
@@ -40,8 +44,9 @@ public interface DirectorContract extends LoopbackTest {
         return newProxy(director, RetryPolicy.none());
     }
 
-    @Test
+    @Headline
     @Order(1)
+    @Test
     default void each_request_goes_to_the_upstream_that_the_director_chooses() throws Exception {
         var red = loopback.upstream(ok().body("red"));
         var blue = loopback.upstream(ok().body("blue"));
@@ -51,17 +56,21 @@ public interface DirectorContract extends LoopbackTest {
         var first = client.sendRequest("GET /x", "X-Tenant: blue").receiveResponse();
         var second = client.sendRequest("GET /x", "X-Tenant: red").receiveResponse();
 
-        assertThat(List.of(first.body(), second.body())).containsExactly("blue", "red");
+        assertThat(List.of(first.body(), second.body()))
+                .as("who answered the two requests")
+                .containsExactly("blue", "red");
     }
 
-    @Test
+    @Headline
     @Order(2)
+    @Test
     default void Host_is_the_authority_of_the_upstream() throws Exception {
         var upstream = loopback.upstream(ok());
         var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
 
-        client.sendRequest("GET /x").receiveResponse();
+        var response = client.sendRequest("GET /x").receiveResponse();
 
+        assertThat(response.status()).as(THE_STATUS).isEqualTo(200);
         var fields = received(upstream).getHeaders();
         assertThat(fields.values("Host"))
                 .as("many upstreams route by it")
@@ -69,8 +78,9 @@ public interface DirectorContract extends LoopbackTest {
         assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
     }
 
-    @Test
+    @Headline
     @Order(3)
+    @Test
     default void no_upstream_known_is_a_503_and_nothing_is_sent() throws Exception {
         var other = loopback.upstream();
         var director = Director.byField("X-Tenant", Map.of("red", targetOf(other)));
@@ -78,19 +88,22 @@ public interface DirectorContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x", "X-Tenant: green").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(503);
+        assertThat(response.status())
+                .as("the status of a request without an upstream")
+                .isEqualTo(503);
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=destination_not_found");
         assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
         assertThat(other.getRequestCount()).isZero();
     }
 
-    @Test
+    @Headline
     @Order(4)
+    @Test
     default void what_a_client_says_of_itself_is_replaced_by_what_the_proxy_sees() throws Exception {
         var upstream = loopback.upstream(ok());
         var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
 
-        client.sendRequest(
+        var response = client.sendRequest(
                         "GET /x",
                         "X-Forwarded-For: 6.6.6.6",
                         "x-forwarded-host: evil.example",
@@ -101,8 +114,11 @@ public interface DirectorContract extends LoopbackTest {
                         "Forwarded: for=7.7.7.7")
                 .receiveResponse();
 
+        assertThat(response.status()).as(THE_STATUS).isEqualTo(200);
         var fields = received(upstream).getHeaders();
-        assertThat(fields.values("X-Forwarded-For")).containsExactly("127.0.0.1");
+        assertThat(fields.values("X-Forwarded-For"))
+                .as("what the upstream is told of the client")
+                .containsExactly("127.0.0.1");
         assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
         assertThat(fields.values("X-Forwarded-Proto")).containsExactly("http");
         assertThat(fields.names()).doesNotContain("X-Forwarded-Prefix", "X_Forwarded_For");

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
+import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 
@@ -21,6 +22,9 @@ import pitfalls.support.RawMessage;
 public interface StreamingContract extends LoopbackTest {
     /** Longer than the limits that these tests set, so that what is still open then is not subject to them. */
     Duration A_WHILE = Duration.ofMillis(200);
+
+    /** Longer than anything takes here that waits for nothing. */
+    Duration SOON = Duration.ofSeconds(2);
 
     /** The head of a response in chunks. */
     String CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
@@ -33,8 +37,9 @@ public interface StreamingContract extends LoopbackTest {
         return newProxy(target, Timeouts.defaults(), 200);
     }
 
-    @Test
+    @Headline
     @Order(1)
+    @Test
     default void the_head_of_a_response_does_not_wait_for_its_body() throws Exception {
         var headArrived = new Gate("the client has received the head");
         var upstream = loopback.scripted(connection -> {
@@ -45,7 +50,11 @@ public interface StreamingContract extends LoopbackTest {
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
-        var head = new RawMessage(client.sendRequest("GET /events").receiveHead(), "", true);
+        client.sendRequest("GET /events");
+        assertThat(client.receivesNothingFor(SOON))
+                .as("whether the client waits for the head of a response that has no body yet")
+                .isFalse();
+        var head = new RawMessage(client.receiveHead(), "", true);
         headArrived.open();
         var response = client.receiveBodyOf(head);
 
@@ -53,8 +62,9 @@ public interface StreamingContract extends LoopbackTest {
         assertThat(response.body()).isEqualTo("one");
     }
 
-    @Test
+    @Headline
     @Order(2)
+    @Test
     default void a_stream_may_be_quiet_for_longer_than_a_response_may_take() throws Exception {
         var wasQuiet = new Gate("the stream was quiet for a while");
         var upstream = loopback.scripted(connection -> {
@@ -73,12 +83,15 @@ public interface StreamingContract extends LoopbackTest {
         var response = client.receiveBodyOf(head);
 
         assertThat(first).isEqualTo("one");
+        assertThat(response.complete())
+                .as("whether a stream that was quiet for a while came to its end")
+                .isTrue();
         assertThat(response.body()).isEqualTo("two");
-        assertThat(response.complete()).isTrue();
     }
 
-    @Test
+    @Headline
     @Order(3)
+    @Test
     default void open_streams_do_not_block_other_requests() throws Exception {
         var served = new Gate("the other request is served");
         var upstream = loopback.scripted(connection -> {
@@ -87,16 +100,23 @@ public interface StreamingContract extends LoopbackTest {
             } else {
                 connection.send(CHUNKED + "\r\n3\r\none\r\n");
                 served.await();
+                connection.send("0\r\n\r\n");
             }
         });
         var proxy = loopback.serve(newProxy(upstream.target()));
-        for (int i = 0; i < 70; i++)
-            loopback.connect(proxy).sendRequest("GET /events").receiveHead();
+        try {
+            for (int i = 1; i <= 70; i++) {
+                var stream = loopback.connect(proxy).sendRequest("GET /events");
+                assertThat(stream.receivesNothingFor(SOON))
+                        .as("whether stream %d waits for another to end", i)
+                        .isFalse();
+            }
+            var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
 
-        var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
-        served.open();
-
-        assertThat(response.status()).isEqualTo(204);
+            assertThat(response.status()).isEqualTo(204);
+        } finally {
+            served.open();
+        }
     }
 
     @Test

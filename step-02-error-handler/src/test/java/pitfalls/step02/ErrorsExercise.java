@@ -1,0 +1,42 @@
+package pitfalls.step02;
+
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import pitfalls.step01.MinimalProxy;
+import pitfalls.support.Exercise;
+
+/** Your turn: {@code mvn test -pl step-02-error-handler -Dtest=ErrorsExercise}. */
+@Exercise("step-02-error-handler")
+public class ErrorsExercise implements ErrorsContract {
+
+    static class MyProxy extends MinimalProxy {
+        MyProxy(String target) {
+            super(target);
+        }
+
+        @Override
+        protected void onServerToProxyResponseFailure(
+                Request clientToProxyRequest,
+                org.eclipse.jetty.client.Request proxyToServerRequest,
+                org.eclipse.jetty.client.Response serverToProxyResponse,
+                Response proxyToClientResponse,
+                Callback proxyToClientCallback,
+                Throwable failure) {
+            // TODO: tell the client and the log what happened. So far this is Jetty's page.
+            super.onServerToProxyResponseFailure(
+                    clientToProxyRequest,
+                    proxyToServerRequest,
+                    serverToProxyResponse,
+                    proxyToClientResponse,
+                    proxyToClientCallback,
+                    failure);
+        }
+    }
+
+    @Override
+    public ProxyHandler newProxy(String target) {
+        return new MyProxy(target);
+    }
+}
