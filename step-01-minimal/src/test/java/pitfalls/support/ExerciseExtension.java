@@ -17,11 +17,12 @@ import org.opentest4j.TestAbortedException;
 
 /** What {@link Exercise} does. */
 final class ExerciseExtension implements InvocationInterceptor, ExecutionCondition {
-    private final Set<String> failed = new HashSet<>();
+    private final Set<String> told = new HashSet<>();
+    private boolean lessonFailed;
 
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext test) {
-        return !failed.isEmpty() && !isLesson(test)
+        return lessonFailed && !isLesson(test)
                 ? ConditionEvaluationResult.disabled("fine print, for when the tests above are green")
                 : ConditionEvaluationResult.enabled("");
     }
@@ -33,26 +34,27 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     @Override
     public void interceptTestMethod(
             Invocation<Void> invocation, ReflectiveInvocationContext<Method> method, ExtensionContext test) {
-        explainFailure(invocation, test, test.getUniqueId());
+        explainFailure(invocation, test);
     }
 
     @Override
     public void interceptDynamicTest(
             Invocation<Void> invocation, DynamicTestInvocationContext dynamicTest, ExtensionContext test) {
-        explainFailure(invocation, test, test.getParent().orElseThrow().getUniqueId());
+        explainFailure(invocation, test.getParent().orElseThrow());
     }
 
     /** In full for the first of several failures of one method. */
-    private void explainFailure(Invocation<Void> invocation, ExtensionContext test, String method) {
+    private void explainFailure(Invocation<Void> invocation, ExtensionContext method) {
         var clientBefore = LoopbackTest.loopback.lastClient();
         try {
             invocation.proceed();
         } catch (TestAbortedException aborted) {
             throw aborted;
         } catch (Throwable failure) {
+            if (isLesson(method)) lessonFailed = true;
             var client = LoopbackTest.loopback.lastClient();
-            boolean isTold = failed.add(method) && !client.equals(clientBefore);
-            throw explained(failure, client.filter(any -> isTold), hintsOf(test));
+            boolean isTold = told.add(method.getUniqueId()) && !client.equals(clientBefore);
+            throw explained(failure, client.filter(any -> isTold), hintsOf(method));
         }
     }
 

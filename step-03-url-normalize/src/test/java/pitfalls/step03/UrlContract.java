@@ -63,6 +63,7 @@ public interface UrlContract extends LoopbackTest {
     default Stream<DynamicTest> an_address_that_is_none_is_refused_at_construction() {
         return Stream.of("", "not a url", "ftp://x", "http://", ":99999")
                 .map(address -> DynamicTest.dynamicTest("'" + address + "'", () -> assertThatIllegalArgumentException()
+                        .as("what the constructor says")
                         .isThrownBy(() -> newProxy(address))
                         .withMessageStartingWith("'" + address + "' is no address of an upstream")));
     }

@@ -33,6 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.support.Gate;
+import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
@@ -61,8 +62,29 @@ public interface ClientLeavesContract extends LoopbackTest {
         Client to(URI server) throws Exception;
     }
 
-    @TestFactory
+    @Headline
     @Order(1)
+    @Test
+    default void a_client_that_leaves_frees_the_upstream() throws Exception {
+        var arrived = new Gate("the request has arrived");
+        var freed = new Gate("the upstream's connection has ended");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            arrived.open();
+            connection.awaitEnd();
+            freed.open();
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        client.sendRequest("GET /x");
+        arrived.await();
+        client.close();
+
+        freed.awaitWithin(Duration.ofSeconds(1));
+    }
+
+    @TestFactory
+    @Order(2)
     default List<DynamicTest> a_client_that_leaves_before_the_response_frees_the_upstream() {
         return clients((arrival, server) -> {
             var arrived = new Gate("the request has arrived");
@@ -83,7 +105,7 @@ public interface ClientLeavesContract extends LoopbackTest {
     }
 
     @TestFactory
-    @Order(2)
+    @Order(3)
     default List<DynamicTest> a_client_that_leaves_a_quiet_stream_frees_the_upstream() {
         return clients((arrival, server) -> {
             var freed = new Gate("the upstream's connection has ended");
@@ -103,7 +125,7 @@ public interface ClientLeavesContract extends LoopbackTest {
     }
 
     @Test
-    @Order(3)
+    @Order(4)
     default void requests_that_arrive_while_one_is_served_are_answered_in_order() throws Exception {
         var secondWasSent = new Gate("the client has sent its other requests");
         var upstream = loopback.scripted(connection -> {

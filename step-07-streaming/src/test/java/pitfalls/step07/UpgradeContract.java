@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.support.Gate;
+import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
@@ -46,7 +47,7 @@ public interface UpgradeContract extends LoopbackTest {
     }
 
     @Test
-    @Order(1)
+    @Order(2)
     default void a_WebSocket_passes() throws Exception {
         var upstream = loopback.upstream(new MockResponse.Builder().webSocketUpgrade(new WebSocketListener() {
             @Override
@@ -78,8 +79,9 @@ public interface UpgradeContract extends LoopbackTest {
         assertThat(received.poll(5, TimeUnit.SECONDS)).isEqualTo("closed 1000");
     }
 
+    @Headline
+    @Order(1)
     @Test
-    @Order(2)
     default void bytes_pass_in_both_directions() throws Exception {
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
@@ -91,11 +93,13 @@ public interface UpgradeContract extends LoopbackTest {
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
         var response = client.sendRequest("GET /chat", OFFER).receiveResponse();
+        assertThat(response.field("Upgrade"))
+                .as("the protocol that the client is told to speak now")
+                .containsExactly("chat/2");
         String welcome = client.receive(7);
         client.send("hello");
 
         assertThat(response.status()).isEqualTo(101);
-        assertThat(response.field("Upgrade")).containsExactly("chat/2");
         assertThat(response.field("Connection")).containsExactly("Upgrade");
         assertThat(List.of(welcome, client.receiveToEnd())).containsExactly("welcome", "bye");
     }

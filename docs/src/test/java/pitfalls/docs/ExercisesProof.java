@@ -1,0 +1,62 @@
+package pitfalls.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.reflect.Method;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.docs.Run.Result;
+import pitfalls.docs.Run.Status;
+import pitfalls.support.Headline;
+
+/** The exercises are red for the reason that their step is about, and green with the step's own proxy. */
+class ExercisesProof {
+
+    @TestFactory
+    Stream<DynamicTest> each_headline_is_red_as_shipped_and_says_why() {
+        return forEachStep(step -> {
+            List<Result> headlines =
+                    Run.of(step.exercise()).stream().filter(Result::isHeadline).toList();
+
+            assertThat(headlines)
+                    .extracting(result -> result.method().getName())
+                    .containsAll(headlinesOf(step.exercise()));
+            assertThat(headlines).allSatisfy(headline -> {
+                assertThat(headline.status()).isEqualTo(Status.FAILED);
+                assertThat(headline.failure())
+                        .isInstanceOf(AssertionError.class)
+                        .hasNoCause();
+                assertThat(headline.message())
+                        .startsWith(Headlines.say(headline.method().getName()))
+                        .endsWith("Hints: " + step.folder() + "/README.md, under \"Your turn\"");
+            });
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> of_the_rest_the_guards_pass_and_the_fine_print_waits() {
+        return forEachStep(step -> assertThat(Run.of(step.exercise()))
+                .filteredOn(result -> !result.isHeadline())
+                .isNotEmpty()
+                .allSatisfy(result ->
+                        assertThat(result.status()).isEqualTo(result.isGuard() ? Status.PASSED : Status.SKIPPED)));
+    }
+
+    private static List<String> headlinesOf(Class<?> exercise) {
+        return Stream.of(exercise.getMethods())
+                .filter(method -> method.isAnnotationPresent(Headline.class))
+                .map(Method::getName)
+                .toList();
+    }
+
+    /** A test for each step. */
+    private interface StepTest {
+        void run(Step step) throws Exception;
+    }
+
+    private static Stream<DynamicTest> forEachStep(StepTest test) {
+        return Stream.of(Step.values()).map(step -> DynamicTest.dynamicTest(step.folder(), () -> test.run(step)));
+    }
+}

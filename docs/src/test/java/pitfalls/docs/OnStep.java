@@ -1,0 +1,149 @@
+package pitfalls.docs;
+
+import java.util.List;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.util.component.LifeCycle;
+import pitfalls.step01.MinimalExercise;
+import pitfalls.step01.MinimalProxy;
+import pitfalls.step02.ErrorHandlingProxy;
+import pitfalls.step02.ErrorsExercise;
+import pitfalls.step03.UrlExercise;
+import pitfalls.step03.UrlNormalizingProxy;
+import pitfalls.step04.RetriesExercise;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step04.RetryingProxy;
+import pitfalls.step05.HopDetectingProxy;
+import pitfalls.step05.HopMark;
+import pitfalls.step05.HopsExercise;
+import pitfalls.step06.DirectedProxy;
+import pitfalls.step06.Director;
+import pitfalls.step06.DirectorExercise;
+import pitfalls.step07.ClientLeavesContract;
+import pitfalls.step07.StreamingExercise;
+import pitfalls.step07.StreamingProxy;
+import pitfalls.step07.Timeouts;
+import pitfalls.step07.UpgradeContract;
+import pitfalls.support.Exercise;
+
+/** The exercises, solved by the proxy of a step: their own step's, or an earlier or a later one's. */
+final class OnStep {
+    private static final String NOBODY = "127.0.0.1:9";
+
+    private static Step step;
+
+    private OnStep() {}
+
+    /** Runs the tests of a step's contracts on the proxy of a step. */
+    static List<Run.Result> run(Step contracts, Step proxy) {
+        step = proxy;
+        return contracts.contracts().stream()
+                .flatMap(tests -> Run.of(tests).stream())
+                .toList();
+    }
+
+    private static ProxyHandler newProxy(String target) {
+        return switch (step) {
+            case MINIMAL -> new MinimalProxy(target);
+            case ERRORS -> new ErrorHandlingProxy(target);
+            case URLS -> new UrlNormalizingProxy(target);
+            case RETRIES -> new RetryingProxy(target);
+            case HOPS -> new HopDetectingProxy(target);
+            case DIRECTOR -> new DirectedProxy(target);
+            case STREAMING -> new StreamingProxy(target);
+        };
+    }
+
+    /** What a proxy does not know yet, it does not heed. */
+    private static ProxyHandler with(RetryPolicy policy, ProxyHandler proxy) {
+        if (proxy instanceof RetryingProxy retrying) retrying.setRetryPolicy(policy);
+        return proxy;
+    }
+
+    private static ProxyHandler with(Timeouts timeouts, ProxyHandler proxy) {
+        if (proxy instanceof StreamingProxy streaming) streaming.setTimeouts(timeouts);
+        else
+            proxy.addEventListener(new LifeCycle.Listener() {
+                @Override
+                public void lifeCycleStarted(LifeCycle started) {
+                    proxy.getHttpClient().setIdleTimeout(timeouts.response().toMillis());
+                }
+            });
+        return proxy;
+    }
+
+    static class Minimal extends MinimalExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return OnStep.newProxy(target);
+        }
+    }
+
+    static class Errors extends ErrorsExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return OnStep.newProxy(target);
+        }
+    }
+
+    static class Urls extends UrlExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return OnStep.newProxy(target);
+        }
+    }
+
+    static class Retries extends RetriesExercise {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            return with(policy, OnStep.newProxy(target));
+        }
+    }
+
+    static class Hops extends HopsExercise {
+        @Override
+        public ProxyHandler newProxy(String target, HopMark mark) {
+            ProxyHandler proxy = OnStep.newProxy(target);
+            if (proxy instanceof HopDetectingProxy detecting) detecting.setHopMark(mark);
+            return proxy;
+        }
+    }
+
+    static class Directed extends DirectorExercise {
+        @Override
+        public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
+            ProxyHandler proxy =
+                    switch (step) {
+                        case DIRECTOR -> new DirectedProxy(director);
+                        case STREAMING -> new StreamingProxy(director);
+                        default -> OnStep.newProxy(NOBODY);
+                    };
+            if (proxy instanceof DirectedProxy directed) directed.setTrustedPeers(trustedPeers);
+            return with(policy, proxy);
+        }
+    }
+
+    static class Streaming extends StreamingExercise {
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
+            ProxyHandler proxy = OnStep.newProxy(target);
+            if (proxy instanceof StreamingProxy streaming) streaming.setMaxUpstreamConnections(maxUpstreamConnections);
+            return with(timeouts, proxy);
+        }
+    }
+
+    @Exercise("step-07-streaming")
+    static class ClientLeaves implements ClientLeavesContract {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            return with(policy, OnStep.newProxy(target));
+        }
+    }
+
+    @Exercise("step-07-streaming")
+    static class Upgrades implements UpgradeContract {
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, RetryPolicy policy) {
+            return with(timeouts, with(policy, OnStep.newProxy(target)));
+        }
+    }
+}

@@ -1,0 +1,414 @@
+package pitfalls.docs;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import pitfalls.step01.MinimalExercise;
+import pitfalls.step01.MinimalProxy;
+import pitfalls.step02.ErrorHandlingProxy;
+import pitfalls.step02.ErrorsExercise;
+import pitfalls.step02.ProxyError;
+import pitfalls.step02.ProxyError.Progress;
+import pitfalls.step03.Upstream;
+import pitfalls.step03.UrlExercise;
+import pitfalls.step03.UrlNormalizingProxy;
+import pitfalls.step04.RetriesExercise;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step04.RetryingProxy;
+import pitfalls.step05.HopDetectingProxy;
+import pitfalls.step05.HopMark;
+import pitfalls.step05.HopsExercise;
+import pitfalls.step06.DirectedProxy;
+import pitfalls.step06.Director;
+import pitfalls.step06.DirectorExercise;
+import pitfalls.step07.StreamingExercise;
+import pitfalls.step07.StreamingProxy;
+import pitfalls.step07.Timeouts;
+
+/** Answers that people give in a workshop: each does what its step is about, and breaks something else. */
+final class WrongAnswers {
+    private WrongAnswers() {}
+
+    @WrongAnswer(value = "only the path is forwarded", failsAt = "path_and_query_arrive_byte_for_byte")
+    static class WithoutQuery extends MinimalExercise {
+        @Override
+        public Handler newProxy(String target) {
+            String base = target.replaceFirst("/$", "");
+            return new ProxyHandler.Reverse(
+                    request -> HttpURI.from(base + request.getHttpURI().getPath()));
+        }
+    }
+
+    @WrongAnswer(
+            value = "the base path of the target is replaced",
+            failsAt = "the_base_path_of_the_target_is_joined_with_exactly_one_slash")
+    static class WithoutBasePath extends MinimalExercise {
+        @Override
+        public Handler newProxy(String target) {
+            return new ProxyHandler.Reverse(request ->
+                    HttpURI.build(target).pathQuery(request.getHttpURI().getPathQuery()));
+        }
+    }
+
+    @WrongAnswer(value = "an HttpClient of one's own, as it is", failsAt = "a_cookie_is_passed_on_and_never_kept")
+    static class PlainClient extends MinimalExercise {
+        @Override
+        public Handler newProxy(String target) {
+            var proxy = new MinimalProxy(target);
+            proxy.setHttpClient(new HttpClient());
+            return proxy;
+        }
+    }
+
+    @WrongAnswer(
+            value = "the error is written over what the dead response has left",
+            failsAt = "an_upstream_that_does_not_answer_is_told_apart")
+    static class WithoutReset extends ErrorsExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new AnsweringProxy(target) {
+                @Override
+                void clear(Response proxyToClientResponse) {
+                    // Nobody thinks of it.
+                }
+            };
+        }
+    }
+
+    @WrongAnswer(value = "every failure is a 502", failsAt = "an_upstream_that_does_not_answer_is_told_apart")
+    static class AlwaysBadGateway extends ErrorsExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new AnsweringProxy(target) {
+                @Override
+                ProxyError errorOf(Throwable failure, Progress progress) {
+                    return new ProxyError(ProxyError.CONNECTION_REFUSED, failure);
+                }
+            };
+        }
+    }
+
+    @WrongAnswer(
+            value = "the client reads the text of the exception",
+            failsAt = "a_refused_connection_becomes_a_502_that_says_so")
+    static class ExceptionForTheClient extends ErrorsExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            var proxy = new ErrorHandlingProxy(target);
+            proxy.setErrorResponder((error, request, response) -> {
+                response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/problem+json");
+                return "{\"title\":\"Bad Gateway\",\"status\":502,\"detail\":\"" + error.cause() + "\"}";
+            });
+            return proxy;
+        }
+    }
+
+    /** What an attendee writes first: an answer and nothing else. */
+    private static class AnsweringProxy extends MinimalProxy {
+        AnsweringProxy(String target) {
+            super(target);
+        }
+
+        void clear(Response proxyToClientResponse) {
+            proxyToClientResponse.reset();
+        }
+
+        ProxyError errorOf(Throwable failure, Progress progress) {
+            return ProxyError.ofUpstream(failure, progress);
+        }
+
+        @Override
+        protected void onServerToProxyResponseFailure(
+                Request clientToProxyRequest,
+                org.eclipse.jetty.client.Request proxyToServerRequest,
+                org.eclipse.jetty.client.Response serverToProxyResponse,
+                Response proxyToClientResponse,
+                Callback proxyToClientCallback,
+                Throwable failure) {
+            boolean begun = serverToProxyResponse.getStatus() > 0;
+            var error = errorOf(failure, begun ? Progress.RESPONSE_BEGUN : Progress.REQUEST_BEGUN);
+            clear(proxyToClientResponse);
+            proxyToClientResponse.setStatus(error.kind().status());
+            proxyToClientResponse
+                    .getHeaders()
+                    .put("Proxy-Status", "reverse-proxy; error=" + error.kind().type())
+                    .put(HttpHeader.CACHE_CONTROL, "no-store");
+            var body = error.kind().detail().getBytes(StandardCharsets.UTF_8);
+            proxyToClientResponse.write(true, ByteBuffer.wrap(body), proxyToClientCallback);
+        }
+    }
+
+    @WrongAnswer(value = "\"http://\" + address", failsAt = "an_address_that_is_a_URL_already_reaches_it_too")
+    static class SchemeInFront extends UrlExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new UrlNormalizingProxy(Upstream.parse("http://" + target));
+        }
+    }
+
+    @WrongAnswer(
+            value = "the post's rule, and no check",
+            failsAt = "an_address_that_is_none_is_refused_at_construction")
+    static class RuleOfThePost extends UrlExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            if (target.matches("https?://.*")) return new ErrorHandlingProxy(target);
+            return new ErrorHandlingProxy("http://" + (target.startsWith(":") ? "127.0.0.1" : "") + target);
+        }
+    }
+
+    @WrongAnswer(value = "the path is decoded and tidied up", failsAt = "a_URL_that_Jetty_keeps_survives_too")
+    static class CanonicalPath extends UrlExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            var upstream = Upstream.parse(target);
+            return new UrlNormalizingProxy(upstream) {
+                @Override
+                protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
+                    HttpURI uri = clientToProxyRequest.getHttpURI();
+                    String query = uri.getQuery() == null ? "" : "?" + uri.getQuery();
+                    return upstream.resolve(uri.getCanonicalPath() + query);
+                }
+            };
+        }
+    }
+
+    /** Sends again what failed, as often as it is told to. */
+    private static class InsistingProxy extends UrlNormalizingProxy {
+        private static final String ATTEMPTS = "attempts";
+
+        private final RetryPolicy policy;
+
+        InsistingProxy(String target, RetryPolicy policy) {
+            super(target);
+            this.policy = policy;
+        }
+
+        boolean isWorthIt(Request clientToProxyRequest, ProxyError error, int attempts) {
+            var outcome = error.kind().equals(ProxyError.CONNECTION_REFUSED)
+                    ? RetryPolicy.Outcome.NOT_SENT
+                    : RetryPolicy.Outcome.DIED;
+            return attempts < policy.attempts()
+                    && policy.objection(outcome, clientToProxyRequest.getMethod(), false, true) == null;
+        }
+
+        @Override
+        protected void onServerToProxyResponseFailure(
+                Request clientToProxyRequest,
+                org.eclipse.jetty.client.Request proxyToServerRequest,
+                org.eclipse.jetty.client.Response serverToProxyResponse,
+                Response proxyToClientResponse,
+                Callback proxyToClientCallback,
+                Throwable failure) {
+            int attempts = clientToProxyRequest.getAttribute(ATTEMPTS) instanceof Integer count ? count : 1;
+            var error = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
+            if (!proxyToClientResponse.isCommitted() && isWorthIt(clientToProxyRequest, error, attempts)) {
+                clientToProxyRequest.setAttribute(ATTEMPTS, attempts + 1);
+                handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            } else {
+                super.onServerToProxyResponseFailure(
+                        clientToProxyRequest,
+                        proxyToServerRequest,
+                        serverToProxyResponse,
+                        proxyToClientResponse,
+                        proxyToClientCallback,
+                        failure);
+            }
+        }
+    }
+
+    @WrongAnswer(
+            value = "a POST is sent again like everything else",
+            failsAt = "a_POST_whose_connection_dropped_is_never_sent_again")
+    static class RetriedPost extends RetriesExercise {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            return new InsistingProxy(target, policy) {
+                @Override
+                boolean isWorthIt(Request clientToProxyRequest, ProxyError error, int attempts) {
+                    return attempts < policy.attempts();
+                }
+            };
+        }
+    }
+
+    @WrongAnswer(
+            value = "the number of attempts is not the policy's",
+            failsAt = "without_a_policy_every_request_is_sent_once")
+    static class ThreeAttempts extends RetriesExercise {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            return new InsistingProxy(target, policy.withAttempts(3));
+        }
+    }
+
+    @WrongAnswer(
+            value = "a body that was sent already is sent again",
+            failsAt = "if_the_connection_died_only_idempotent_methods_are_tried_again")
+    static class ConsumedBody extends RetriesExercise {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            return new InsistingProxy(target, policy);
+        }
+    }
+
+    @WrongAnswer(
+            value = "the mark is set before what Connection names is left out",
+            failsAt = "a_client_cannot_erase_the_mark")
+    static class MarkOnTheClientsRequest extends HopsExercise {
+        @Override
+        public ProxyHandler newProxy(String target, HopMark mark) {
+            return new RetryingProxy(target) {
+                @Override
+                public boolean handle(
+                        Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+                    if (mark.isOn(clientToProxyRequest.getHeaders(), getViaHost())) {
+                        var loop = new ProxyError(new ProxyError.Kind(508, "proxy_loop_detected", "A loop."), null);
+                        refuse(loop, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+                        return true;
+                    }
+                    var fields = HttpFields.build(clientToProxyRequest.getHeaders());
+                    mark.putOn(fields);
+                    var marked = new Request.Wrapper(clientToProxyRequest) {
+                        @Override
+                        public HttpFields getHeaders() {
+                            return fields;
+                        }
+                    };
+                    return super.handle(marked, proxyToClientResponse, proxyToClientCallback);
+                }
+            };
+        }
+    }
+
+    @WrongAnswer(value = "any Via is a loop", failsAt = "a_chain_of_three_proxies_is_no_loop_for_Via")
+    static class AnyVia extends HopsExercise {
+        @Override
+        public ProxyHandler newProxy(String target, HopMark mark) {
+            var proxy = new HopDetectingProxy(target);
+            proxy.setHopMark(new HopMark() {
+                @Override
+                public boolean isOn(HttpFields fields, String pseudonym) {
+                    return mark.isOn(fields, pseudonym) || fields.contains(HttpHeader.VIA);
+                }
+
+                @Override
+                public void putOn(HttpFields.Mutable fields) {
+                    mark.putOn(fields);
+                }
+            });
+            return proxy;
+        }
+    }
+
+    @WrongAnswer(
+            value = "the pseudonym is looked for anywhere in Via",
+            failsAt = "a_name_that_only_looks_like_the_pseudonym_is_no_loop")
+    static class ViaContains extends HopsExercise {
+        @Override
+        public ProxyHandler newProxy(String target, HopMark mark) {
+            var proxy = new HopDetectingProxy(target);
+            proxy.setHopMark(new HopMark() {
+                @Override
+                public boolean isOn(HttpFields fields, String pseudonym) {
+                    return mark.isOn(fields, pseudonym)
+                            || String.join(",", fields.getValuesList(HttpHeader.VIA))
+                                    .contains(pseudonym);
+                }
+
+                @Override
+                public void putOn(HttpFields.Mutable fields) {
+                    mark.putOn(fields);
+                }
+            });
+            return proxy;
+        }
+    }
+
+    @WrongAnswer(value = "Host stays the client's", failsAt = "Host_is_the_authority_of_the_upstream")
+    static class HostForgotten extends DirectorExercise {
+        @Override
+        public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
+            return new DirectedProxy(director) {
+                @Override
+                protected void addProxyHeaders(
+                        Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+                    super.addProxyHeaders(clientToProxyRequest, proxyToServerRequest);
+                    String host = clientToProxyRequest.getHeaders().get(HttpHeader.HOST);
+                    proxyToServerRequest.headers(fields -> fields.put(HttpHeader.HOST, host));
+                }
+            };
+        }
+    }
+
+    @WrongAnswer(
+            value = "the client's address is added to what the client says",
+            failsAt = "what_a_client_says_of_itself_is_replaced_by_what_the_proxy_sees")
+    static class AddedToSpoofed extends DirectorExercise {
+        @Override
+        public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
+            var proxy = new DirectedProxy(director);
+            proxy.setTrustedPeers("0.0.0.0/0", "::/0");
+            return proxy;
+        }
+    }
+
+    @WrongAnswer(
+            value = "where no upstream is known, the last one is asked",
+            failsAt = "no_upstream_known_is_a_503_and_nothing_is_sent")
+    static class LastKnownUpstream extends DirectorExercise {
+        @Override
+        public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
+            var nobody = Director.fixed("127.0.0.1:9");
+            return new DirectedProxy(director.orElse(nobody));
+        }
+    }
+
+    @WrongAnswer(
+            value = "the head is flushed with the first chunk",
+            failsAt = "the_head_of_a_response_does_not_wait_for_its_body")
+    static class FlushAfterEachChunk extends StreamingExercise {
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
+            var proxy = new StreamingProxy(target);
+            var never = Duration.ofDays(1);
+            proxy.setTimeouts(new Timeouts(
+                    timeouts.connection(), timeouts.response(), never, timeouts.stream(), timeouts.upgraded()));
+            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+            return proxy;
+        }
+    }
+
+    @WrongAnswer(value = "no idle timeout at all", failsAt = "an_upstream_that_does_not_answer_in_time_is_a_504")
+    static class NoIdleTimeout extends StreamingExercise {
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
+            var proxy = new StreamingProxy(target);
+            proxy.setTimeouts(timeouts.withResponse(Duration.ZERO));
+            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+            return proxy;
+        }
+    }
+
+    @WrongAnswer(
+            value = "as many connections as anybody likes",
+            failsAt = "a_request_that_finds_no_connection_free_in_time_is_answered_with_503")
+    static class UnlimitedConnections extends StreamingExercise {
+        @Override
+        public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
+            var proxy = new StreamingProxy(target);
+            proxy.setTimeouts(timeouts);
+            proxy.setMaxUpstreamConnections(Integer.MAX_VALUE);
+            return proxy;
+        }
+    }
+}

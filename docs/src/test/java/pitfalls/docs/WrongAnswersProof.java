@@ -1,0 +1,35 @@
+package pitfalls.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Comparator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.docs.Run.Status;
+
+/** What looks like an answer, and is none, stays red. */
+class WrongAnswersProof {
+
+    @TestFactory
+    Stream<DynamicTest> a_wrong_answer_is_rejected() {
+        return Stream.of(WrongAnswers.class.getDeclaredClasses())
+                .filter(answer -> answer.isAnnotationPresent(WrongAnswer.class))
+                .sorted(Comparator.comparing(answer -> answer.getSuperclass().getName() + answer.getSimpleName()))
+                .map(answer -> DynamicTest.dynamicTest(
+                        answer.getSuperclass().getSimpleName() + ": "
+                                + answer.getAnnotation(WrongAnswer.class).value(),
+                        () -> assertRejected(answer)));
+    }
+
+    private static void assertRejected(Class<?> answer) {
+        var failed = Run.of(answer).stream()
+                .filter(result -> result.status() == Status.FAILED)
+                .toList();
+
+        assertThat(failed)
+                .extracting(result -> result.method().getName())
+                .contains(answer.getAnnotation(WrongAnswer.class).failsAt());
+        assertThat(failed).allSatisfy(result -> assertThat(result.failure()).isInstanceOf(AssertionError.class));
+    }
+}
