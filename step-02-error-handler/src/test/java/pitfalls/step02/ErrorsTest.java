@@ -4,10 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
+import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -194,6 +200,94 @@ class ErrorsTest {
             var client = loopback.connect(loopback.serve(proxy));
 
             assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(502);
+        }
+
+        @Test
+        void a_responder_that_throws_when_it_has_sent_something_ends_the_connection() throws Exception {
+            var proxy = new ErrorHandlingProxy(loopback.refusing());
+            proxy.setErrorResponder((error, request, response) -> {
+                Content.Sink.write(response, false, BufferUtil.toBuffer("half of it"));
+                throw new IllegalStateException("a bug in the responder");
+            });
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.body()).isEqualTo("half of it");
+            assertThat(response.complete())
+                    .as("whether the client takes it for a whole answer")
+                    .isFalse();
+        }
+
+        @Test
+        void the_responder_can_be_asked_for() {
+            var proxy = new ErrorHandlingProxy("http://127.0.0.1:1");
+            var responder = ErrorResponder.plainText();
+
+            proxy.setErrorResponder(responder);
+
+            assertThat(proxy.getErrorResponder()).isSameAs(responder);
+        }
+
+        @Test
+        void an_answer_to_an_upload_that_stopped_says_that_the_connection_ends() throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                connection.receiveChunk();
+                connection.ended();
+            });
+            var proxy = new ErrorHandlingProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
+            proxy.getHttpClient().setIdleTimeout(100);
+
+            var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked")
+                    .send("3\r\nabc\r\n")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(408);
+            assertThat(response.field("Connection")).containsExactly("close");
+            assertThat(client.ended()).isTrue();
+        }
+
+        @Test
+        void a_refusal_that_comes_before_everything_else_is_answered_and_logged_like_an_error() throws Exception {
+            var closed = new ProxyError.Kind(403, "http_request_denied", "The shop is closed on Sundays.");
+            var proxy = new ErrorHandlingProxy("http://127.0.0.1:1") {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) {
+                    refuse(new ProxyError(closed, null), request, response, callback);
+                    return true;
+                }
+            };
+            var client = loopback.connect(loopback.serve(proxy));
+
+            try (var log = LogLines.of("pitfalls")) {
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(403);
+                assertThat(response.body()).contains("The shop is closed on Sundays.");
+                assertThat(log.lines())
+                        .containsExactly("INFO answered 403 http_request_denied for GET /x to no upstream: refused");
+            }
+        }
+
+        @Test
+        void what_the_proxy_has_answered_is_not_handled_a_second_time() throws Exception {
+            var handledAgain = new AtomicInteger();
+            var behind = new Handler.Abstract() {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) {
+                    handledAgain.incrementAndGet();
+                    return false;
+                }
+            };
+            var sequence = new Handler.Sequence(new ErrorHandlingProxy("localhost:8081"), behind);
+            var client = loopback.connect(loopback.serve(sequence));
+
+            client.sendRequest("GET /x").receiveResponse();
+            client.sendRequest("GET /y").receiveResponse(); // by now the first one is over
+
+            assertThat(handledAgain).hasValue(0);
         }
 
         @Test

@@ -6,6 +6,7 @@ import static pitfalls.step02.ProxyError.Progress.REQUEST_BEGUN;
 import static pitfalls.step02.ProxyError.Progress.RESPONSE_BEGUN;
 
 import java.io.EOFException;
+import java.io.IOException;
 import java.net.BindException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
@@ -21,6 +22,7 @@ import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step02.ProxyError.Kind;
 import pitfalls.step02.ProxyError.Progress;
@@ -46,6 +48,8 @@ class ProxyErrorTest {
                 row(new SocketException("Connection reset"), REQUEST_BEGUN, ProxyError.CONNECTION_TERMINATED),
                 row(new ClosedChannelException(), REQUEST_BEGUN, ProxyError.CONNECTION_TERMINATED),
                 row(new EOFException(), RESPONSE_BEGUN, ProxyError.RESPONSE_INCOMPLETE),
+                row(new IOException("Bad chunk"), REQUEST_BEGUN, ProxyError.PROTOCOL_ERROR),
+                row(new IOException("Bad chunk"), RESPONSE_BEGUN, ProxyError.RESPONSE_INCOMPLETE),
                 row(new TimeoutException("Idle timeout expired"), REQUEST_BEGUN, ProxyError.RESPONSE_TIMEOUT),
                 row(new TimeoutException("Total timeout 1000 ms elapsed"), REQUEST_BEGUN, ProxyError.RESPONSE_TIMEOUT),
                 row(new SSLException("Unsupported record version"), REQUEST_BEGUN, ProxyError.TLS_PROTOCOL),
@@ -57,5 +61,14 @@ class ProxyErrorTest {
         return DynamicTest.dynamicTest(failure + ", " + progress, () -> assertThat(
                         ProxyError.ofUpstream(failure, progress).kind())
                 .isEqualTo(kind));
+    }
+
+    @Test
+    void a_client_is_blamed_for_what_is_below_500_only() {
+        assertThat(new ProxyError(ProxyError.CLIENT_UPLOAD, null).isClientFault())
+                .isTrue();
+        assertThat(new ProxyError(ProxyError.INTERNAL, null).isClientFault()).isFalse();
+        assertThat(new ProxyError(ProxyError.CONNECTION_REFUSED, null).isClientFault())
+                .isFalse();
     }
 }

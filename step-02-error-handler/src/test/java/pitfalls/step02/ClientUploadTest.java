@@ -1,0 +1,36 @@
+package pitfalls.step02;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.junit.jupiter.api.Test;
+import pitfalls.support.LoopbackTest;
+
+class ClientUploadTest implements LoopbackTest {
+
+    @Test
+    void whoever_reads_on_after_the_exchange_has_failed_reads_the_failure() throws Exception {
+        var failure = new IOException("the upstream has gone");
+        var read = new CompletableFuture<Content.Chunk>();
+        var client = loopback.connect(loopback.serve(new Handler.Abstract() {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) {
+                var upload = new ClientUpload(request);
+                upload.fail(failure, true);
+                upload.demand(() -> read.complete(upload.read()));
+                callback.succeeded();
+                return true;
+            }
+        }));
+
+        client.sendRequest("POST /x", "Content-Length: 3").send("abc").receiveResponse();
+
+        assertThat(read).isCompletedWithValueMatching(chunk -> chunk.getFailure() == failure);
+    }
+}
