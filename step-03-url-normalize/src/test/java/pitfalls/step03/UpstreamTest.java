@@ -45,6 +45,7 @@ class UpstreamTest {
             Map.entry("localhost:8081\n", "it contains white space or characters beyond ASCII"),
             Map.entry("not a url", "it contains white space or characters beyond ASCII"),
             Map.entry("bücher.example", "it contains white space or characters beyond ASCII"),
+            Map.entry("h/\u007f", "it contains white space or characters beyond ASCII"),
             Map.entry("ftp://leader.internal", "its scheme is neither http nor https"),
             Map.entry("ws://leader.internal", "its scheme is neither http nor https"),
             Map.entry("://leader.internal", "it is not a URL"),

@@ -12,12 +12,17 @@ import java.net.MalformedURLException;
 import java.net.URI;
 import java.net.URL;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
@@ -166,6 +171,25 @@ class UrlTest {
 
             assertThat(client.sendRequest("GET /a%2Fb").receiveResponse().status())
                     .isEqualTo(400);
+        }
+
+        @Test
+        void what_is_refused_is_not_handed_to_the_next_handler() throws Exception {
+            var handledAgain = new AtomicInteger();
+            var behind = new Handler.Abstract() {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) {
+                    handledAgain.incrementAndGet();
+                    return false;
+                }
+            };
+            var sequence = new Handler.Sequence(newProxy("http://127.0.0.1:1"), behind);
+            var client = loopback.connect(loopback.serve(sequence));
+
+            client.sendRequest("CONNECT www.example.com:443").receiveResponse();
+            client.sendRequest("CONNECT www.example.com:443").receiveResponse(); // by now the first one is over
+
+            assertThat(handledAgain).hasValue(0);
         }
 
         @Test
