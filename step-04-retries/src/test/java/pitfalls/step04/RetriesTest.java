@@ -7,8 +7,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.management.ObjectName;
+import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.jmx.MBeanContainer;
@@ -17,6 +20,7 @@ import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -204,6 +208,54 @@ class RetriesTest {
         }
 
         @Test
+        void a_proxy_that_is_stopped_has_stopped_its_client() throws Exception {
+            var proxy = newRetryingProxy("http://127.0.0.1:1", IDEMPOTENT);
+            loopback.serve(proxy);
+            var httpClient = proxy.getHttpClient();
+
+            proxy.stop();
+
+            assertThat(httpClient.isStopped()).isTrue();
+        }
+
+        @Test
+        void where_no_thread_is_left_for_another_attempt_the_client_gets_an_answer() throws Exception {
+            var time = new ManualTime();
+            var busy = new AtomicBoolean();
+            var upstream = loopback.scripted(connection -> connection.receiveRequest());
+            var proxy = new RetryingProxy(upstream.target()) {
+                @Override
+                protected void configureHttpClient(HttpClient httpClient) {
+                    super.configureHttpClient(httpClient);
+                    httpClient.setExecutor(new QueuedThreadPool(8) {
+                        @Override
+                        public void execute(Runnable task) {
+                            if (busy.get()) throw new RejectedExecutionException("all threads are busy");
+                            super.execute(task);
+                        }
+                    });
+                }
+            };
+            proxy.setRetryPolicy(IDEMPOTENT);
+            var client = loopback.connect(loopback.serve(time.in(proxy)));
+
+            client.sendRequest("GET /x");
+            var pause = time.nextPause();
+            busy.set(true);
+            pause.end();
+            busy.set(false);
+
+            assertThat(client.receiveResponse().status()).isEqualTo(502);
+            assertThat(upstream.connections()).isEqualTo(1);
+        }
+
+        @Test
+        void the_policy_can_be_asked_for() {
+            assertThat(newRetryingProxy("http://127.0.0.1:1", IDEMPOTENT).getRetryPolicy())
+                    .isEqualTo(IDEMPOTENT);
+        }
+
+        @Test
         void a_status_behind_Expect_100_continue_is_passed_on() throws Exception {
             var upstream = loopback.scripted(connection -> {
                 connection.receiveHead();
@@ -346,6 +398,48 @@ class RetriesTest {
         }
 
         @Test
+        void a_request_that_waits_because_of_a_status_weighs_on_the_budget() throws Exception {
+            var time = new ManualTime();
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            });
+            var policy = IDEMPOTENT.withStatuses(503).withBudget(0, 1);
+            var proxy = time.in(newRetryingProxy(upstream.target(), policy));
+            var server = loopback.serve(proxy);
+            loopback.connect(server).sendRequest("GET /1");
+            time.nextPause();
+
+            var refused = loopback.connect(server).sendRequest("GET /2").receiveResponse();
+
+            assertThat(refused.status()).isEqualTo(503);
+            assertThat(proxy.getBudgetRefusals()).isEqualTo(1);
+        }
+
+        @Test
+        void a_status_that_is_passed_on_weighs_on_the_budget_no_more() throws Exception {
+            var upstream = loopback.scripted(
+                    connection -> connection.receiveRequest(),
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+                        connection.ended(); // a stream without end
+                    },
+                    connection -> connection.receiveRequest(),
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                    });
+            var policy = IDEMPOTENT.withAttempts(2).withStatuses(503).withBudget(0, 1);
+            var server = loopback.serve(newProxy(upstream.target(), policy));
+            loopback.connect(server).sendRequest("GET /stream").receiveHead();
+
+            var response = loopback.connect(server).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(204);
+        }
+
+        @Test
         void the_budget_is_a_share_of_the_requests_in_flight() throws Exception {
             var upstream = loopback.scripted(
                     connection -> {
@@ -426,6 +520,26 @@ class RetriesTest {
                                 "INFO attempt 2 of 2 failed, connection_terminated for GET to " + upstream.target()
                                         + ": it was the last one");
                 assertThat(log.lines()).hasSize(3);
+            }
+        }
+
+        @Test
+        void why_there_is_no_other_attempt_stands_in_the_log() throws Exception {
+            var upstream = loopback.scripted(connection -> connection.receiveRequest());
+            var policy = IDEMPOTENT.withBackoff(Duration.ofSeconds(2), Duration.ofSeconds(2));
+            var proxy = new ManualTime().in(newRetryingProxy(upstream.target(), policy.withDeadline(Duration.ZERO)));
+            var client = loopback.connect(loopback.serve(proxy));
+
+            try (var log = LogLines.of(RetryingProxy.class.getName())) {
+                client.sendRequest("POST /x").receiveResponse();
+                client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(log.lines())
+                        .containsExactly(
+                                "INFO attempt 1 of 3 failed, connection_terminated for POST to " + upstream.target()
+                                        + ": POST is not idempotent, and has no Idempotency-Key",
+                                "INFO attempt 1 of 3 failed, connection_terminated for GET to " + upstream.target()
+                                        + ": the next one would begin after the deadline");
             }
         }
 

@@ -83,6 +83,14 @@ class RetryPolicyTest {
         assertThat(new Budget(0, 0).affords(100, 0)).isFalse();
     }
 
+    @Test
+    void a_value_at_the_end_of_its_range_is_accepted() {
+        assertThat(policy.withBufferSize(0).bufferSize()).isZero();
+        assertThat(policy.withDeadline(Duration.ZERO).deadline()).isZero();
+        assertThat(policy.withBudget(0, 0).budget()).isEqualTo(new Budget(0, 0));
+        assertThat(policy.withBudget(100, 0).budget()).isEqualTo(new Budget(100, 0));
+    }
+
     @TestFactory
     Stream<DynamicTest> a_bad_value_is_refused_in_one_sentence() {
         return Stream.of(
