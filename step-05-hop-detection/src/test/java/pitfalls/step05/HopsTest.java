@@ -7,8 +7,13 @@ import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
 import java.net.InetAddress;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
@@ -184,6 +189,37 @@ class HopsTest {
             assertThat(response.status())
                     .as("no loop, and refused all the same: use Via for chains")
                     .isEqualTo(508);
+        }
+
+        @TestFactory
+        Stream<DynamicTest> what_is_answered_here_is_not_handed_to_the_next_handler() {
+            return Stream.of("Max-Forwards: 0", "X-MiniKV-Forwarded: 1")
+                    .map(field -> DynamicTest.dynamicTest(field, () -> {
+                        var handledAgain = new AtomicInteger();
+                        var behind = new Handler.Abstract() {
+                            @Override
+                            public boolean handle(Request request, Response response, Callback callback) {
+                                handledAgain.incrementAndGet();
+                                return false;
+                            }
+                        };
+                        var sequence = new Handler.Sequence(newProxy("http://127.0.0.1:1", MARKER), behind);
+                        var client = loopback.connect(loopback.serve(sequence));
+
+                        client.sendRequest("OPTIONS /x", field).receiveResponse();
+                        client.sendRequest("OPTIONS /x", field).receiveResponse(); // by now the first one is over
+
+                        assertThat(handledAgain).hasValue(0);
+                    }));
+        }
+
+        @Test
+        void the_mark_can_be_asked_for() {
+            var proxy = new HopDetectingProxy("http://127.0.0.1:1");
+
+            proxy.setHopMark(MARKER);
+
+            assertThat(proxy.getHopMark()).isSameAs(MARKER);
         }
 
         @TestFactory
