@@ -161,6 +161,19 @@ class DirectorTest {
         }
 
         @Test
+        void an_address_that_is_empty_or_missing_is_no_upstream_and_no_failure() throws Exception {
+            assertThat(Director.leader(() -> "").upstreamOf(null)).isEmpty();
+            assertThat(Director.leader(() -> null).upstreamOf(null)).isEmpty();
+        }
+
+        @Test
+        void the_director_can_be_asked_for() {
+            var director = Director.fixed(":8081");
+
+            assertThat(new DirectedProxy(director).getDirector()).isSameAs(director);
+        }
+
+        @Test
         void a_director_with_an_address_that_is_none_is_refused_at_construction() {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> Director.fixed("not a url"))
