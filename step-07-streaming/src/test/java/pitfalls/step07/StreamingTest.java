@@ -130,6 +130,45 @@ class StreamingTest {
             return proxy;
         }
 
+        @Test
+        void a_proxy_that_is_stopped_has_stopped_the_client_that_it_made() throws Exception {
+            var proxy = new StreamingProxy(":8081");
+            loopback.serve(proxy);
+            var httpClient = proxy.getHttpClient();
+
+            proxy.stop();
+
+            assertThat(httpClient.isStopped()).isTrue();
+            assertThat(proxy.getHttpClient()).isNull();
+        }
+
+        @Test
+        void a_limit_at_the_end_of_its_range_is_accepted() {
+            var millisecond = Duration.ofMillis(1);
+            var proxy = new StreamingProxy(":8081");
+            var shortest = Timeouts.defaults()
+                    .withConnection(millisecond)
+                    .withResponse(millisecond)
+                    .withHead(Duration.ZERO)
+                    .withStream(Duration.ZERO)
+                    .withUpgraded(Duration.ZERO);
+
+            proxy.setTimeouts(shortest);
+            proxy.setMaxUpstreamConnections(1);
+
+            assertThat(proxy.getTimeouts())
+                    .isEqualTo(new Timeouts(millisecond, millisecond, Duration.ZERO, Duration.ZERO, Duration.ZERO));
+            assertThat(proxy.getMaxUpstreamConnections()).isEqualTo(1);
+        }
+
+        @Test
+        void a_limit_too_short_to_be_told_from_none_is_refused() {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> Timeouts.defaults().withResponse(Duration.ofNanos(999_999)))
+                    .withMessage(
+                            "'PT0.000999999S' is no value for response, which is zero, or one millisecond or more");
+        }
+
         @TestFactory
         Stream<DynamicTest> a_limit_that_is_none_is_refused_in_one_sentence() {
             var timeouts = Timeouts.defaults();
