@@ -8,16 +8,13 @@ import java.nio.file.Path;
 
 /** Parts of the pages that are made of something else, between two comments; {@code -Dupdate} writes them anew. */
 final class Generated {
-    /** The repository. */
-    static final Path ROOT = Path.of("").toAbsolutePath().getParent();
-
     private Generated() {}
 
     /** Compares the part of that name. */
     static void assertEqual(String page, String name, String expected) throws IOException {
         String begin = "<!-- generated: " + name + " -->\n";
         String end = "<!-- end -->\n";
-        Path file = ROOT.resolve(page);
+        Path file = Page.ROOT.resolve(page);
         String text = Files.readString(file).replace("\r\n", "\n");
         assertThat(text).as("the place for the generated part of %s", page).contains(begin);
         int from = text.indexOf(begin) + begin.length();

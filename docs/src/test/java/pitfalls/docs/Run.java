@@ -24,6 +24,7 @@ import pitfalls.support.Headline;
 
 /** Runs test classes that need not pass, and tells what became of each of their tests. */
 final class Run {
+    private static final String DRY_RUN = "junit.platform.execution.dryRun.enabled";
     private static final int REPEAT = Integer.getInteger("proof.repeat", 1);
 
     static {
@@ -88,8 +89,19 @@ final class Run {
         return first;
     }
 
+    /** The sentences of the tests of that class, in the order in which they would run. */
+    static List<String> sentences(Class<?> tests) {
+        return launched(tests, Map.of(DRY_RUN, "true")).stream()
+                .map(Result::sentence)
+                .toList();
+    }
+
     private static List<Result> once(Class<?> tests) {
-        var collector = new Collector();
+        return launched(tests, Map.of());
+    }
+
+    private static List<Result> launched(Class<?> tests, Map<String, String> parameters) {
+        var collector = new Collector(parameters.containsKey(DRY_RUN));
         var config = LauncherConfig.builder()
                 .enableTestExecutionListenerAutoRegistration(false)
                 .enableLauncherSessionListenerAutoRegistration(false)
@@ -98,6 +110,7 @@ final class Run {
                 .build();
         var request = LauncherDiscoveryRequestBuilder.request()
                 .selectors(DiscoverySelectors.selectClass(tests))
+                .configurationParameters(parameters)
                 .build();
         LauncherFactory.create(config).execute(request, collector);
         return collector.results;
@@ -115,7 +128,12 @@ final class Run {
 
     private static final class Collector implements TestExecutionListener {
         private final List<Result> results = new ArrayList<>();
+        private final boolean isDry;
         private TestPlan plan;
+
+        private Collector(boolean isDry) {
+            this.isDry = isDry; // then no method makes its tests
+        }
 
         @Override
         public void testPlanExecutionStarted(TestPlan plan) {
@@ -137,7 +155,8 @@ final class Run {
                         case ABORTED -> Status.SKIPPED;
                     };
             var method = methodOf(test);
-            if (method.isPresent() && (test.isTest() || failure != null)) add(method.get(), test, status, failure);
+            if (method.isPresent() && (test.isTest() || failure != null || isDry))
+                add(method.get(), test, status, failure);
             else if (failure != null) throw new IllegalStateException(test.getDisplayName() + " failed", failure);
         }
 

@@ -3,6 +3,9 @@ package pitfalls.docs;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -37,6 +40,15 @@ import pitfalls.step07.Timeouts;
 /** Answers that people give in a workshop: each does what its step is about, and breaks something else. */
 final class WrongAnswers {
     private WrongAnswers() {}
+
+    /** The answers, by the exercise that they are for. */
+    static List<Class<?>> all() {
+        return Stream.of(WrongAnswers.class.getDeclaredClasses())
+                .filter(answer -> answer.isAnnotationPresent(WrongAnswer.class))
+                .sorted(Comparator.comparing(answer -> answer.getSuperclass().getName() + answer.getSimpleName()))
+                .<Class<?>>map(answer -> answer)
+                .toList();
+    }
 
     @WrongAnswer(value = "only the path is forwarded", failsAt = "path_and_query_arrive_byte_for_byte")
     static class WithoutQuery extends MinimalExercise {

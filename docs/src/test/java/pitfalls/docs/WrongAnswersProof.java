@@ -2,7 +2,6 @@ package pitfalls.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Comparator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -13,9 +12,7 @@ class WrongAnswersProof {
 
     @TestFactory
     Stream<DynamicTest> a_wrong_answer_is_rejected() {
-        return Stream.of(WrongAnswers.class.getDeclaredClasses())
-                .filter(answer -> answer.isAnnotationPresent(WrongAnswer.class))
-                .sorted(Comparator.comparing(answer -> answer.getSuperclass().getName() + answer.getSimpleName()))
+        return WrongAnswers.all().stream()
                 .map(answer -> DynamicTest.dynamicTest(
                         answer.getSuperclass().getSimpleName() + ": "
                                 + answer.getAnnotation(WrongAnswer.class).value(),

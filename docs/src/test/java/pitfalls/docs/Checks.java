@@ -1,0 +1,217 @@
+package pitfalls.docs;
+
+import com.github.javaparser.ast.body.BodyDeclaration;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.commonmark.node.Code;
+import org.commonmark.node.FencedCodeBlock;
+import org.commonmark.node.HtmlBlock;
+import org.commonmark.node.Link;
+import org.commonmark.node.Node;
+import org.commonmark.node.Paragraph;
+
+/** What must be true of a page. Each check returns its complaints. */
+final class Checks {
+    private static final boolean UPDATE = System.getProperty("update") != null;
+
+    private static final Pattern MEMBER = Pattern.compile("[A-Z]\\w*(\\.\\w+)+");
+    private static final Pattern TEST_NAME = Pattern.compile("[A-Za-z0-9]+(_[A-Za-z0-9]+){2,}");
+    private static final Pattern ALL_LOWER = Pattern.compile("(.*_)?[a-z]{2,}(_.*)?");
+    private static final Pattern MVN = Pattern.compile("\\bmvn( [^\\n`]*)");
+    private static final Pattern DIRECTION = Pattern.compile("\\b\\w+To\\w+(Request|Response)\\b");
+    private static final Set<String> DIRECTIONS =
+            Set.of("clientToProxyRequest", "proxyToServerRequest", "serverToProxyResponse", "proxyToClientResponse");
+
+    /** The headings of a step's page, in their order. */
+    static final List<String> LESSON = List.of(
+            "The symptom",
+            "Predict",
+            "See it break",
+            "Why",
+            "The fix",
+            "Your turn",
+            "The fine print",
+            "In the post",
+            "Still broken");
+
+    private Checks() {}
+
+    /** A block of code is a member of a class, an excerpt of a file, output, or says what else it is. */
+    static List<String> blocks(Page page) {
+        List<String> complaints = new ArrayList<>();
+        List<FencedCodeBlock> blocks = page.blocks();
+        Collections.reverse(blocks); // so that what is rewritten moves none of the others
+        for (FencedCodeBlock block : blocks) {
+            String complaint =
+                    switch (block.getInfo()) {
+                        case "java" -> java(page, block);
+                        case "haproxy", "nginx" -> excerpt(page, block);
+                        case "text" -> Outputs.check(page, block);
+                        case "mermaid" -> mermaid(block);
+                        case "shell", "powershell", "go" -> null;
+                        default -> "a block of '" + block.getInfo() + "' has no source";
+                    };
+            if (complaint != null) complaints.add(0, "line " + Page.line(block) + ": " + complaint);
+        }
+        return complaints;
+    }
+
+    private static String java(Page page, FencedCodeBlock block) {
+        if (block.getLiteral().startsWith("// a sketch\n")) return null;
+        Paragraph before = Page.before(block);
+        String member = before == null ? null : lastMember(page, before);
+        if (member == null) return "a block of Java needs a paragraph before it that names a Class.member";
+        Path file = javaFile(page, member);
+        if (file == null) return "the page has no link to the file of " + member;
+        List<BodyDeclaration<?>> members = Sources.members(file, member);
+        if (members.isEmpty()) return member + " is not in " + file.getFileName();
+        if (members.stream().anyMatch(found -> Sources.text(file, found)
+                .equals(block.getLiteral().stripTrailing()))) return null;
+        String expected = Sources.text(file, members.get(0));
+        if (UPDATE) page.rewrite(block, expected);
+        return UPDATE ? null : member + " reads, in " + file.getFileName() + ":\n" + expected;
+    }
+
+    private static String lastMember(Page page, Paragraph paragraph) {
+        return codesIn(page, paragraph)
+                .filter(code -> MEMBER.matcher(code).matches() && !code.endsWith(".java"))
+                .reduce((first, last) -> last)
+                .orElse(null);
+    }
+
+    private static Stream<String> codesIn(Page page, Paragraph paragraph) {
+        return page.all(Code.class).stream()
+                .filter(code -> isIn(code, paragraph))
+                .map(Code::getLiteral);
+    }
+
+    private static Path javaFile(Page page, String member) {
+        String name = member.replaceFirst("\\..*", ".java");
+        return page.destinations().stream()
+                .filter(destination -> destination.endsWith("/" + name))
+                .map(destination -> page.file().resolveSibling(destination).normalize())
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static boolean isIn(Node node, Paragraph paragraph) {
+        return Stream.iterate(node, at -> at != null, at -> at.getParent()).anyMatch(at -> at == paragraph);
+    }
+
+    private static String excerpt(Page page, FencedCodeBlock block) {
+        Paragraph before = Page.before(block);
+        if (before == null) return "an excerpt needs a paragraph before it that links its file";
+        return page.all(Link.class).stream()
+                        .filter(link -> isIn(link, before))
+                        .map(link -> page.file().resolveSibling(link.getDestination()))
+                        .filter(Files::isRegularFile)
+                        .anyMatch(file -> unindented(read(file)).contains(unindented(block.getLiteral())))
+                ? null
+                : "these lines are not in the file that the paragraph before links";
+    }
+
+    private static String unindented(String text) {
+        return text.strip().replaceAll("(?m)^[ \\t]+", "");
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file).replace("\r\n", "\n");
+        } catch (IOException x) {
+            throw new UncheckedIOException(x);
+        }
+    }
+
+    private static String mermaid(FencedCodeBlock block) {
+        Node next = block.getNext();
+        while (next instanceof HtmlBlock) next = next.getNext();
+        boolean isTold = next instanceof Paragraph words && Page.plain(words).startsWith("In words:");
+        if (!isTold) return "a diagram needs a paragraph behind it that begins with 'In words:'";
+        Matcher direction = DIRECTION.matcher(block.getLiteral());
+        while (direction.find())
+            if (!DIRECTIONS.contains(direction.group())) return direction.group() + " is none of the four directions";
+        return null;
+    }
+
+    /** A relative link leads somewhere, and so does its anchor. */
+    static List<String> links(Page page) {
+        List<String> complaints = new ArrayList<>();
+        for (String destination : page.destinations()) {
+            if (destination.matches("[a-z]+:.*")) continue;
+            String[] parts = destination.split("#", 2);
+            Path target = parts[0].isEmpty()
+                    ? page.file()
+                    : page.file().resolveSibling(parts[0]).normalize();
+            if (!Files.exists(target)) complaints.add("'" + destination + "' leads nowhere");
+            else if (parts.length > 1 && !Page.read(target).anchors().contains(parts[1]))
+                complaints.add("'" + destination + "': there is no heading of that name");
+        }
+        return complaints;
+    }
+
+    /** A command names modules, tests and profiles that exist. */
+    static List<String> commands(Page page) {
+        Set<String> complaints = new LinkedHashSet<>();
+        Matcher mvn = MVN.matcher(page.text().replaceAll("(\\s)\\n", "$1"));
+        while (mvn.find()) {
+            String command = "mvn" + mvn.group(1);
+            var words = List.of(mvn.group(1).strip().replace("\"", "").split("\\s+"));
+            for (int i = 0; i < words.size(); i++) {
+                String word = words.get(i);
+                if (word.equals("-pl") && i + 1 < words.size()) {
+                    if (!Files.exists(Page.ROOT.resolve(words.get(i + 1)).resolve("pom.xml")))
+                        complaints.add(command + ": there is no module " + words.get(i + 1));
+                } else if (word.startsWith("-Dtest=")) {
+                    for (String test : word.substring("-Dtest=".length()).split(","))
+                        if (!Sources.testClasses().contains(test))
+                            complaints.add(command + ": there is no test " + test);
+                } else if (word.startsWith("-P")) {
+                    if (!isProfile(word.substring(2)))
+                        complaints.add(command + ": there is no profile " + word.substring(2));
+                }
+            }
+        }
+        return List.copyOf(complaints);
+    }
+
+    private static boolean isProfile(String id) {
+        return Stream.of("pom.xml", "docs/pom.xml")
+                .anyMatch(pom -> read(Page.ROOT.resolve(pom)).contains("<id>" + id + "</id>"));
+    }
+
+    /** A test that is named exists; so does a member whose file is linked. */
+    static List<String> names(Page page) {
+        List<String> complaints = new ArrayList<>();
+        for (String code : page.codes())
+            if (TEST_NAME.matcher(code).matches()
+                    && ALL_LOWER.matcher(code).matches()
+                    && !code.matches("(proxy|client)_.*") // directives of nginx
+                    && !Sources.testMethods().contains(code)) complaints.add("there is no test " + code);
+        for (Link link : page.all(Link.class)) {
+            if (!link.getDestination().endsWith(".java") || !(link.getFirstChild() instanceof Code code)) continue;
+            Path file = page.file().resolveSibling(link.getDestination()).normalize();
+            String name = code.getLiteral();
+            if (name.matches("[A-Z]\\w*(\\.\\w+)*") && !Sources.exists(file, name))
+                complaints.add(name + " is not in " + link.getDestination());
+        }
+        return complaints;
+    }
+
+    /** A step's page has the headings of a lesson. */
+    static List<String> headings(Page page) {
+        List<String> headings = page.headings(2);
+        return headings.stream().filter(LESSON::contains).toList().equals(LESSON)
+                ? List.of()
+                : List.of("the headings are " + headings + " and should be " + LESSON);
+    }
+}

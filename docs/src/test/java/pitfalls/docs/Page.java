@@ -1,0 +1,171 @@
+package pitfalls.docs;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.commonmark.ext.gfm.tables.TablesExtension;
+import org.commonmark.ext.heading.anchor.IdGenerator;
+import org.commonmark.node.AbstractVisitor;
+import org.commonmark.node.Code;
+import org.commonmark.node.FencedCodeBlock;
+import org.commonmark.node.Heading;
+import org.commonmark.node.HtmlBlock;
+import org.commonmark.node.Image;
+import org.commonmark.node.Link;
+import org.commonmark.node.Node;
+import org.commonmark.node.Paragraph;
+import org.commonmark.node.Text;
+import org.commonmark.parser.IncludeSourceSpans;
+import org.commonmark.parser.Parser;
+
+/**
+ * A page of Markdown.
+ *
+ * @param file where it stands
+ * @param text its text, with bare line feeds
+ * @param root what is in it
+ */
+record Page(Path file, String text, Node root) {
+    /** The repository. */
+    static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+
+    private static final Parser PARSER = Parser.builder()
+            .extensions(List.of(TablesExtension.create()))
+            .includeSourceSpans(IncludeSourceSpans.BLOCKS)
+            .build();
+
+    /** The pages of the project: the README, those of the steps, and those beside them. */
+    static Stream<Page> all() {
+        try (var files = Files.walk(ROOT, 2)) {
+            return files
+                    .filter(file ->
+                            file.toString().endsWith(".md") && !file.toString().contains("target"))
+                    .sorted()
+                    .map(Page::read)
+                    .toList()
+                    .stream();
+        } catch (IOException x) {
+            throw new UncheckedIOException(x);
+        }
+    }
+
+    static Page read(Path file) {
+        try {
+            return of(file, Files.readString(file).replace("\r\n", "\n"));
+        } catch (IOException x) {
+            throw new UncheckedIOException(x);
+        }
+    }
+
+    /** A page that need not exist. */
+    static Page of(Path file, String text) {
+        return new Page(file, text, PARSER.parse(text));
+    }
+
+    /** Its path in the repository. */
+    String name() {
+        return ROOT.relativize(file).toString().replace('\\', '/');
+    }
+
+    /** Everything of that type, in the order of the page. */
+    <T extends Node> List<T> all(Class<T> type) {
+        List<T> found = new ArrayList<>();
+        root.accept(new AbstractVisitor() {
+            @Override
+            protected void visitChildren(Node parent) {
+                for (Node child = parent.getFirstChild(); child != null; child = child.getNext()) {
+                    if (type.isInstance(child)) found.add(type.cast(child));
+                    child.accept(this);
+                }
+            }
+        });
+        return found;
+    }
+
+    List<FencedCodeBlock> blocks() {
+        return all(FencedCodeBlock.class);
+    }
+
+    /** Where its links and images lead. */
+    List<String> destinations() {
+        return Stream.concat(
+                        all(Link.class).stream().map(Link::getDestination),
+                        all(Image.class).stream().map(Image::getDestination))
+                .toList();
+    }
+
+    /** Its words in code: those between single backquotes. */
+    List<String> codes() {
+        return all(Code.class).stream().map(Code::getLiteral).toList();
+    }
+
+    /** Its headings of that level. */
+    List<String> headings(int level) {
+        return all(Heading.class).stream()
+                .filter(heading -> heading.getLevel() == level)
+                .map(Page::plain)
+                .toList();
+    }
+
+    /** What a link behind {@code #} may name. */
+    List<String> anchors() {
+        var ids = IdGenerator.builder().build();
+        return all(Heading.class).stream()
+                .map(heading -> ids.generateId(plain(heading)))
+                .toList();
+    }
+
+    /** The paragraph before a block; {@code null} if there is none. */
+    static Paragraph before(FencedCodeBlock block) {
+        Node before = block.getPrevious();
+        while (before instanceof HtmlBlock) before = before.getPrevious();
+        return before instanceof Paragraph paragraph ? paragraph : null;
+    }
+
+    /** The comment right before a block, without its signs; empty if there is none. */
+    static String commentBefore(FencedCodeBlock block) {
+        return block.getPrevious() instanceof HtmlBlock comment
+                ? comment.getLiteral().replaceAll("^<!--|-->$", "").strip()
+                : "";
+    }
+
+    /** The line on which a block begins, from 1. */
+    static int line(Node block) {
+        return block.getSourceSpans().get(0).getLineIndex() + 1;
+    }
+
+    /** The text of a node, without its signs. */
+    static String plain(Node node) {
+        var text = new StringBuilder();
+        node.accept(new AbstractVisitor() {
+            @Override
+            public void visit(Text part) {
+                text.append(part.getLiteral());
+            }
+
+            @Override
+            public void visit(Code part) {
+                text.append(part.getLiteral());
+            }
+        });
+        return text.toString();
+    }
+
+    /** Writes other lines into a block of the file, in which nothing above it has been rewritten. */
+    void rewrite(FencedCodeBlock block, String literal) {
+        var lines = new ArrayList<>(List.of(read(file).text().split("\n", -1)));
+        int first = line(block); // behind the fence
+        int count = (int) block.getLiteral().lines().count();
+        lines.subList(first, first + count).clear();
+        lines.addAll(first, literal.stripTrailing().lines().toList());
+        try {
+            Files.writeString(file, String.join("\n", lines));
+        } catch (IOException x) {
+            throw new UncheckedIOException(x);
+        }
+    }
+}
