@@ -207,11 +207,18 @@ final class Checks {
         return complaints;
     }
 
-    /** A step's page has the headings of a lesson. */
-    static List<String> headings(Page page) {
+    /** A step's page has the headings of a lesson, a diagram, and three hints. */
+    static List<String> lesson(Page page) {
+        List<String> complaints = new ArrayList<>();
         List<String> headings = page.headings(2);
-        return headings.stream().filter(LESSON::contains).toList().equals(LESSON)
-                ? List.of()
-                : List.of("the headings are " + headings + " and should be " + LESSON);
+        if (!headings.stream().filter(LESSON::contains).toList().equals(LESSON))
+            complaints.add("the headings are " + headings + " and should be " + LESSON);
+        if (page.blocks().stream().noneMatch(block -> block.getInfo().equals("mermaid")))
+            complaints.add("there is no diagram");
+        long hints = page.all(HtmlBlock.class).stream()
+                .filter(html -> html.getLiteral().startsWith("<details><summary>Hint "))
+                .count();
+        if (hints != 3) complaints.add("there are " + hints + " hints and should be 3");
+        return complaints;
     }
 }

@@ -78,7 +78,9 @@ class ChecksTest {
                                 "`each_attempt_asks_where_to_go`",
                                 Checks::names,
                                 "there is no test"),
-                        new Change(STEP_4, "## Still broken", "## What is left", Checks::headings, "the headings are"))
+                        new Change(STEP_4, "```mermaid", "```text", Checks::lesson, "there is no diagram"),
+                        new Change(STEP_4, "<summary>Hint 3", "<summary>The end", Checks::lesson, "there are 2 hints"),
+                        new Change(STEP_4, "## Still broken", "## What is left", Checks::lesson, "the headings are"))
                 .map(change -> DynamicTest.dynamicTest(change.complaint() + ": " + change.to(), () -> {
                     String text = Files.readString(change.page()).replace("\r\n", "\n");
                     assertThat(text).contains(change.from());

@@ -251,7 +251,7 @@ class EdgeProof {
         void a_TLS_handshake_that_does_not_end_is_cut_by_the_limit_for_responses() throws Exception {
             var upstream = loopback.scripted(RawConnection::awaitEnd);
             var proxy = new StreamingProxy("https://127.0.0.1:" + upstream.port());
-            proxy.setTimeouts(Timeouts.defaults().withResponse(Duration.ofMillis(200)));
+            proxy.setTimeouts(Timeouts.defaults().withResponse(Duration.ofSeconds(2)));
             var client = loopback.connect(loopback.serve(proxy));
 
             var response = client.sendRequest("GET /").receiveResponse();

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.TestFactory;
 
 /** The page for instructors has the minutes of the steps, and all the wrong answers that are proved to be wrong. */
 class InstructorTest {
+    private static final int LUNCH = 45;
     private static final Pattern MINUTES =
             Pattern.compile("(?m)^> post: .* · (\\d+) minutes · difficulty ([123]) of 3 · ");
 
@@ -43,9 +44,9 @@ class InstructorTest {
                     420,
                     15,
                     10,
-                    10,
+                    15,
                     List.of(Step.values()),
-                    Map.of(Step.ERRORS, 15, Step.RETRIES, 45, Step.DIRECTOR, 15)));
+                    Map.of(Step.ERRORS, 15, Step.RETRIES, 60, Step.DIRECTOR, 15)));
 
     @TestFactory
     Stream<DynamicTest> a_schedule_adds_up() {
@@ -64,8 +65,10 @@ class InstructorTest {
             now = row(table, now, minutes(step), title + ": the exercise");
             if (plan.finePrint() > 0)
                 now = row(table, now, plan.finePrint(), title + ": the fine print, and questions");
-            if (plan.breaks().containsKey(step))
-                now = row(table, now, plan.breaks().get(step), "a break");
+            if (plan.breaks().containsKey(step)) {
+                int pause = plan.breaks().get(step);
+                now = row(table, now, pause, pause < LUNCH ? "a break" : "lunch");
+            }
         }
         assertThat(now).as("minutes of %s", plan.name()).isLessThanOrEqualTo(plan.length());
         row(table, now, 0, "what to take home, and questions, until " + time(plan.length()));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiPredicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -52,15 +53,19 @@ class MatrixProof {
     @Test
     @Order(2)
     void the_table_in_the_README_is_what_was_found() throws Exception {
-        Generated.assertEqual("README.md", "matrix", table());
+        String found = table((contract, proxy) -> isGreen(results(contract, proxy)));
+        assertThat(found)
+                .as("not to be written down")
+                .isEqualTo(table((contract, proxy) -> proxy.compareTo(contract) >= 0));
+        Generated.assertEqual("README.md", "matrix", found);
     }
 
-    private static String table() {
+    private static String table(BiPredicate<Step, Step> isGreen) {
         var steps = List.of(Step.values());
         var head = steps.stream().map(step -> " " + step.number() + " |").collect(Collectors.joining());
         var rows = steps.stream().map(contract -> {
             var cells = steps.stream()
-                    .map(proxy -> isGreen(results(contract, proxy)) ? " ✔ |" : " ✘ |")
+                    .map(proxy -> isGreen.test(contract, proxy) ? " ✔ |" : " ✘ |")
                     .collect(Collectors.joining());
             return "| " + contract.number() + " " + contract.title() + " |" + cells + "\n";
         });

@@ -32,11 +32,11 @@ class PagesTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> each_step_has_the_headings_of_a_lesson() {
+    Stream<DynamicTest> each_step_has_the_shape_of_a_lesson() {
         return Page.all()
                 .filter(page -> page.name().startsWith("step-"))
                 .map(page -> DynamicTest.dynamicTest(
-                        page.name(), () -> assertThat(Checks.headings(page)).isEmpty()));
+                        page.name(), () -> assertThat(Checks.lesson(page)).isEmpty()));
     }
 
     private static Stream<DynamicTest> pages(Function<Page, List<String>> check) {

@@ -5,7 +5,8 @@ import java.time.Duration;
 /**
  * How long the proxy waits for what. Each limit is for a time in which nothing moves.
  *
- * <p>Zero is no limit for {@code response}, {@code stream} and {@code upgraded}. Danger: a machine that vanishes says no farewell, and what was open to it stays open for ever.
+ * <p>Zero is no limit for {@code response}, {@code stream} and {@code upgraded}. Danger: a machine that
+ * loses its power or its network closes no connection, and what was open to it stays open for ever.
  *
  * @param connection for a free connection, where the upstream has as many as it may have; then the client gets 503. Not
  *     zero
