@@ -17,6 +17,9 @@ final class Headlines {
             Map.entry(
                     "every_method_is_forwarded",
                     "[the status that the client got of the upstream's 200] expected: 200 but was: 404"),
+            Map.entry(
+                    "a_Host_field_never_picks_the_upstream",
+                    "[the status that the client got of the upstream's 200] expected: 200 but was: 404"),
             // 2
             Map.entry(
                     "a_refused_connection_becomes_a_502_that_says_so",
@@ -41,6 +44,9 @@ final class Headlines {
             Map.entry(
                     "a_dropped_connection_costs_a_GET_nothing",
                     "[the status of a GET whose first connection dropped] expected: 200 but was: 502"),
+            Map.entry(
+                    "the_attempts_come_to_an_end",
+                    "[how often a policy of 4 attempts has asked the upstream] expected: 4 but was: 1"),
             Map.entry(
                     "if_nothing_was_sent_every_method_is_tried_again",
                     "[the answer of an upstream that was refusing at first] Expecting actual: \"HTTP/1.1 502 "),

@@ -71,6 +71,15 @@ final class WrongAnswers {
         }
     }
 
+    @WrongAnswer(value = "the constructor with a pattern", failsAt = "a_Host_field_never_picks_the_upstream")
+    static class Pattern extends MinimalExercise {
+        @Override
+        public Handler newProxy(String target) {
+            String base = target.replaceFirst("/$", "");
+            return new ProxyHandler.Reverse("(https?)://([a-z.]+)(:[0-9]+)?/(.*)", base + "/$4");
+        }
+    }
+
     @WrongAnswer(value = "an HttpClient of one's own, as it is", failsAt = "a_cookie_is_passed_on_and_never_kept")
     static class PlainClient extends MinimalExercise {
         @Override
@@ -93,6 +102,16 @@ final class WrongAnswers {
                     // Nobody thinks of it.
                 }
             };
+        }
+    }
+
+    @WrongAnswer(
+            value = "a response that has begun is answered once more",
+            failsAt = "a_response_that_breaks_off_is_broken_off_for_the_client_too")
+    static class WithoutCommitted extends ErrorsExercise {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new AnsweringProxy(target);
         }
     }
 

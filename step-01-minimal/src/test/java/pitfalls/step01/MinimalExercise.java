@@ -20,7 +20,7 @@ public class MinimalExercise implements MinimalContract {
         @Override
         public boolean handle(
                 Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-            // TODO: forward the request to the target. So far nobody handles it, and Jetty says 404.
+            // TODO: forward the request to the target. Jetty has a class for it, so all of this may go.
             return false;
         }
 

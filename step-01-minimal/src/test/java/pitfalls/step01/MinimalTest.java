@@ -57,19 +57,5 @@ class MinimalTest {
         public ProxyHandler newProxy(String target) {
             return new MinimalProxy(target);
         }
-
-        @Test
-        void a_Host_field_never_picks_the_upstream() throws Exception {
-            var upstream = loopback.upstream(ok());
-            var internal = loopback.upstream();
-            var proxy = loopback.serve(newProxy(targetOf(upstream)));
-
-            loopback.connect(proxy)
-                    .send("GET /x HTTP/1.1\r\nHost: 127.0.0.1:" + internal.getPort() + "\r\n\r\n")
-                    .receiveResponse();
-
-            assertThat(upstream.getRequestCount()).isEqualTo(1);
-            assertThat(internal.getRequestCount()).isZero();
-        }
     }
 }

@@ -54,7 +54,8 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
             if (isLesson(method)) lessonFailed = true;
             var client = LoopbackTest.loopback.lastClient();
             boolean isTold = told.add(method.getUniqueId()) && !client.equals(clientBefore);
-            throw explained(failure, client.filter(any -> isTold), hintsOf(method));
+            String last = isLesson(method) ? "Hints: " + hintsOf(method) : "This is a bonus: the exercise is solved.";
+            throw explained(failure, client.filter(any -> isTold), last);
         }
     }
 
@@ -69,7 +70,7 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     }
 
     /** The places in the code are told only where they say something: those of an assertion are the contract's. */
-    private static AssertionError explained(Throwable failure, Optional<RawConnection> client, String hints) {
+    private static AssertionError explained(Throwable failure, Optional<RawConnection> client, String last) {
         var message = new StringBuilder("\n");
         if (failure instanceof AssertionError)
             message.append(failure.getMessage().strip());
@@ -78,7 +79,7 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
                 .append(indented(wire.sent()))
                 .append("\nand received:\n")
                 .append(indented(wire.received())));
-        message.append("\n\nHints: ").append(hints).append('\n');
+        message.append("\n\n").append(last).append('\n');
         var error = new AssertionError(message.toString(), failure instanceof AssertionError ? null : failure);
         if (failure instanceof AssertionError) error.setStackTrace(new StackTraceElement[0]);
         return error;

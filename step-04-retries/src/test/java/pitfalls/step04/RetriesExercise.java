@@ -27,7 +27,8 @@ public class RetriesExercise implements RetriesContract {
                 Response proxyToClientResponse,
                 Callback proxyToClientCallback,
                 Throwable failure) {
-            // TODO: send the request again, unless the policy objects or has no attempts left.
+            // TODO: send the request again, unless the policy objects or has no attempts left. There are errorOf,
+            // which tells what has failed, restart, which clears the response, and handle.
             super.onServerToProxyResponseFailure(
                     clientToProxyRequest,
                     proxyToServerRequest,

@@ -94,6 +94,7 @@ class RetriesTest {
         @Test
         void a_body_that_was_sent_once_is_gone_and_the_retry_hangs_for_the_idle_timeout() throws Exception {
             var sent = new Gate("the first attempt has sent everything");
+            var sentAgain = new Gate("the second attempt has arrived");
             Queue<String> heads = new ConcurrentLinkedQueue<>();
             var upstream = loopback.scripted(
                     connection -> {
@@ -102,6 +103,7 @@ class RetriesTest {
                     },
                     connection -> {
                         heads.add(connection.receiveHead());
+                        sentAgain.open();
                         assertThat(connection.ended()).as("no byte of the body").isTrue();
                     });
             var proxy = new NaiveRetry(upstream.target()) {
@@ -117,13 +119,14 @@ class RetriesTest {
                 }
             };
             var client = loopback.connect(loopback.serve(proxy));
-            proxy.getHttpClient().setIdleTimeout(100);
+            proxy.getHttpClient().setIdleTimeout(500);
 
             var response = client.sendRequest("PUT /x", "Content-Length: 3")
                     .send("abc")
                     .receiveResponse();
 
             assertThat(response.status()).isEqualTo(504);
+            sentAgain.await();
             assertThat(heads).singleElement().asString().contains("Content-Length: 3");
         }
     }

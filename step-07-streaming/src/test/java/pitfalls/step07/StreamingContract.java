@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
+import pitfalls.support.Guard;
 import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
@@ -120,7 +121,7 @@ public interface StreamingContract extends LoopbackTest {
     }
 
     @Test
-    @Order(4)
+    @Order(6)
     default void a_request_that_finds_no_connection_free_in_time_is_answered_with_503() throws Exception {
         var answered = new Gate("the request was answered");
         var upstream = loopback.scripted(connection -> {
@@ -223,6 +224,8 @@ public interface StreamingContract extends LoopbackTest {
         brokenOff.await();
     }
 
+    @Guard
+    @Order(4)
     @Test
     default void an_upstream_that_does_not_answer_in_time_is_a_504() throws Exception {
         var upstream = loopback.scripted(connection -> {
@@ -237,6 +240,8 @@ public interface StreamingContract extends LoopbackTest {
         assertThat(response.status()).isEqualTo(504);
     }
 
+    @Guard
+    @Order(5)
     @Test
     default void a_connection_that_carried_a_stream_serves_again_within_the_ordinary_limit() throws Exception {
         var upstream = loopback.scripted(connection -> {
