@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
 import org.junit.platform.engine.support.descriptor.MethodSource;
@@ -80,9 +81,25 @@ final class Run {
 
     /** The results of the tests of that class, which must be the same however often they run. */
     static List<Result> of(Class<?> tests) {
-        List<Result> first = once(tests);
+        return repeated(tests, DiscoverySelectors.selectClass(tests));
+    }
+
+    /** The same of the headlines and guards alone, and of that method. */
+    static List<Result> of(Class<?> tests, String alsoMethod) {
+        return repeated(
+                tests,
+                Stream.of(tests.getMethods())
+                        .filter(method -> method.isAnnotationPresent(Headline.class)
+                                || method.isAnnotationPresent(Guard.class)
+                                || method.getName().equals(alsoMethod))
+                        .map(method -> DiscoverySelectors.selectMethod(tests, method))
+                        .toArray(DiscoverySelector[]::new));
+    }
+
+    private static List<Result> repeated(Class<?> tests, DiscoverySelector... selectors) {
+        List<Result> first = launched(Map.of(), selectors);
         for (int i = 1; i < REPEAT; i++)
-            assertThat(once(tests).stream().map(Result::outcome))
+            assertThat(launched(Map.of(), selectors).stream().map(Result::outcome))
                     .as("the results of run %d of %s", i + 1, tests.getName())
                     .containsExactlyElementsOf(
                             first.stream().map(Result::outcome).toList());
@@ -91,16 +108,12 @@ final class Run {
 
     /** The sentences of the tests of that class, in the order in which they would run. */
     static List<String> sentences(Class<?> tests) {
-        return launched(tests, Map.of(DRY_RUN, "true")).stream()
+        return launched(Map.of(DRY_RUN, "true"), DiscoverySelectors.selectClass(tests)).stream()
                 .map(Result::sentence)
                 .toList();
     }
 
-    private static List<Result> once(Class<?> tests) {
-        return launched(tests, Map.of());
-    }
-
-    private static List<Result> launched(Class<?> tests, Map<String, String> parameters) {
+    private static List<Result> launched(Map<String, String> parameters, DiscoverySelector... selectors) {
         var collector = new Collector(parameters.containsKey(DRY_RUN));
         var config = LauncherConfig.builder()
                 .enableTestExecutionListenerAutoRegistration(false)
@@ -109,7 +122,7 @@ final class Run {
                 .enablePostDiscoveryFilterAutoRegistration(false)
                 .build();
         var request = LauncherDiscoveryRequestBuilder.request()
-                .selectors(DiscoverySelectors.selectClass(tests))
+                .selectors(selectors)
                 .configurationParameters(parameters)
                 .build();
         LauncherFactory.create(config).execute(request, collector);

@@ -20,13 +20,13 @@ class WrongAnswersProof {
     }
 
     private static void assertRejected(Class<?> answer) {
-        var failed = Run.of(answer).stream()
+        String failsAt = answer.getAnnotation(WrongAnswer.class).failsAt();
+
+        var failed = Run.of(answer, failsAt).stream()
                 .filter(result -> result.status() == Status.FAILED)
                 .toList();
 
-        assertThat(failed)
-                .extracting(result -> result.method().getName())
-                .contains(answer.getAnnotation(WrongAnswer.class).failsAt());
+        assertThat(failed).extracting(result -> result.method().getName()).contains(failsAt);
         assertThat(failed).allSatisfy(result -> assertThat(result.failure()).isInstanceOf(AssertionError.class));
     }
 }
