@@ -1,9 +1,14 @@
 package pitfalls.step07;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import javax.net.ssl.SSLSocket;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import pitfalls.step04.RetryPolicy;
@@ -72,6 +77,68 @@ class ClientLeavesTest {
             var client = loopback.connect(loopback.serve(new StreamingProxy(upstream.target())));
 
             client.sendRequest("GET /x").close();
+
+            freed.awaitWithin(Duration.ofSeconds(1));
+        }
+
+        @Test
+        void a_client_that_leaves_after_an_empty_body_frees_the_upstream() throws Exception {
+            var arrived = new Gate("the request has arrived");
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                arrived.open();
+                connection.awaitEnd();
+                freed.open();
+            });
+            var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+            client.sendRequest("POST /x", "Content-Length: 0");
+            arrived.await();
+            client.close();
+
+            freed.awaitWithin(Duration.ofSeconds(1));
+        }
+
+        @Test
+        void a_connection_that_the_server_ends_frees_the_upstream() throws Exception {
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.awaitEnd();
+                freed.open();
+            });
+            var proxy = newProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
+
+            client.sendRequest("GET /x");
+            assertThat(client.receivesNothingFor(StreamingContract.A_WHILE))
+                    .as("the watch has begun by now")
+                    .isTrue();
+            proxy.getServer().getConnectors()[0].getConnectedEndPoints().forEach(EndPoint::close);
+
+            freed.awaitWithin(Duration.ofSeconds(1));
+        }
+
+        @Test
+        void a_client_that_renews_its_keys_has_not_left_and_may_leave_later() throws Exception {
+            var arrived = new Gate("the request has arrived");
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                arrived.open();
+                connection.awaitEnd();
+                freed.open();
+            });
+            var http = new HttpConnectionFactory(new HttpConfiguration());
+            var server = loopback.serve(newProxy(upstream.target()), Tls.before("HTTP/1.1"), http);
+            try (var client = (SSLSocket) Tls.sockets().createSocket(server.getHost(), server.getPort())) {
+                client.getOutputStream().write("GET /x HTTP/1.1\r\nHost: www.example.com\r\n\r\n".getBytes(US_ASCII));
+                arrived.await();
+                assertThat(freed.opensWithin(StreamingContract.A_WHILE)).isFalse();
+                client.startHandshake(); // bytes for the server's TLS, and none for its HTTP
+                assertThat(freed.opensWithin(StreamingContract.A_WHILE)).isFalse();
+            }
 
             freed.awaitWithin(Duration.ofSeconds(1));
         }

@@ -3,15 +3,31 @@ package pitfalls.step07;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.net.URI;
 import java.time.Duration;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Stream;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http2.HTTP2Connection;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import pitfalls.step06.DirectedProxy;
+import pitfalls.support.FullBacklog;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
@@ -140,6 +156,120 @@ class StreamingTest {
 
             assertThat(httpClient.isStopped()).isTrue();
             assertThat(proxy.getHttpClient()).isNull();
+        }
+
+        @Test
+        void a_client_that_the_proxy_was_given_is_stopped_with_it_and_stays() throws Exception {
+            var given = new HttpClient();
+            var proxy = new StreamingProxy(":8081");
+            proxy.setHttpClient(given);
+            loopback.serve(proxy);
+
+            proxy.stop();
+
+            assertThat(given.isStopped()).isTrue();
+            assertThat(proxy.getHttpClient()).isSameAs(given);
+        }
+
+        @Test
+        @EnabledOnOs({OS.LINUX, OS.MAC})
+        void a_connection_that_is_on_its_way_has_a_timeout_of_its_own() throws Exception {
+            try (var upstream = new FullBacklog()) {
+                var timeouts = Timeouts.defaults().withConnection(Duration.ofMillis(50));
+                var proxy = newProxy(upstream.target(), timeouts, 200);
+                var client = loopback.connect(loopback.serve(proxy));
+                FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(300));
+
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status()).isEqualTo(504);
+            }
+        }
+
+        @Test
+        void a_body_over_HTTP_2_may_come_when_the_head_is_long_gone() throws Exception {
+            var headArrived = new Gate("the upstream has received the head");
+            var seen = new LinkedBlockingQueue<String>();
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                headArrived.open();
+                seen.add(connection.receiveChunk());
+                seen.add(connection.receiveChunk());
+                connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+            });
+            var client = new Http2Request(serveHttp2(newProxy(upstream.target())), HttpFields.EMPTY);
+
+            headArrived.await();
+            client.send("abc", false).send("", true);
+
+            assertThat(client.status()).isEqualTo(204);
+            assertThat(seen).containsExactly("abc", "");
+        }
+
+        @Test
+        void a_response_over_HTTP_2_may_take_longer_than_a_client_may_be_quiet() throws Exception {
+            var arrived = new Gate("the request has arrived");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                arrived.open();
+                assertThat(connection.receivesNothingFor(A_WHILE)).isTrue();
+                connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+            });
+            var proxy = newProxy(upstream.target());
+            var client = new Http2Request(serveHttp2(proxy), HttpFields.EMPTY).send("abc", true);
+
+            arrived.await();
+            for (EndPoint endPoint : proxy.getServer().getConnectors()[0].getConnectedEndPoints())
+                ((HTTP2Connection) endPoint.getConnection())
+                        .getSession()
+                        .getStreams()
+                        .forEach(stream -> stream.setIdleTimeout(50));
+
+            assertThat(client.status()).isEqualTo(204);
+        }
+
+        @Test
+        void a_body_of_which_nothing_was_sent_is_let_go_of() throws Exception {
+            var released = new Gate("the part of the body that was read is let go of");
+            var proxy = newProxy(loopback.refusing());
+            var server = serveHttp2(new Handler.Wrapper(proxy) {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) {
+                    request.demand(
+                            () -> { // so that the body is there
+                                try {
+                                    super.handle(telling(released, request), response, callback);
+                                } catch (Exception x) {
+                                    callback.failed(x);
+                                }
+                            });
+                    return true;
+                }
+            });
+
+            var client = new Http2Request(server, HttpFields.EMPTY).send("abc", true);
+
+            assertThat(client.status()).isEqualTo(502);
+            released.await();
+        }
+
+        /** A request that opens the gate when a part of its body is let go of. */
+        private static Request telling(Gate released, Request request) {
+            return new Request.Wrapper(request) {
+                @Override
+                public Content.Chunk read() {
+                    Content.Chunk chunk = super.read();
+                    if (chunk == null || !chunk.hasRemaining()) return chunk;
+                    return Content.Chunk.from(chunk.getByteBuffer(), chunk.isLast(), () -> {
+                        chunk.release();
+                        released.open();
+                    });
+                }
+            };
+        }
+
+        private static URI serveHttp2(Handler handler) throws Exception {
+            return loopback.serve(handler, new HTTP2CServerConnectionFactory(new HttpConfiguration()));
         }
 
         @Test

@@ -6,12 +6,14 @@ import static pitfalls.step07.UpgradeContract.OFFER;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.eclipse.jetty.io.ByteArrayEndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
+import pitfalls.support.Gate;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
@@ -61,6 +63,59 @@ class UpgradeTest {
             proxy.setTimeouts(timeouts);
             proxy.setRetryPolicy(policy);
             return proxy;
+        }
+
+        @Test
+        void a_tunnel_may_be_quiet_for_longer_than_the_server_waits_for_a_request() throws Exception {
+            var arrived = new Gate("the request has arrived");
+            var impatient = new Gate("the server waits for a moment only");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                arrived.open();
+                impatient.await();
+                connection.send(ACCEPTED);
+                connection.send(connection.receive(5));
+            });
+            var proxy = newProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
+
+            client.sendRequest("GET /chat", OFFER);
+            arrived.await();
+            proxy.getServer()
+                    .getConnectors()[0]
+                    .getConnectedEndPoints()
+                    .forEach(endPoint -> endPoint.setIdleTimeout(50));
+            impatient.open();
+            client.receiveResponse();
+            client.receivesNothingFor(StreamingContract.A_WHILE);
+            client.send("hello");
+
+            assertThat(client.receiveToEnd()).isEqualTo("hello");
+        }
+
+        @Test
+        void a_tunnel_that_opens_when_the_proxy_has_stopped_ends_at_once() {
+            var tunnels = new Tunnels();
+            var endPoint = new ByteArrayEndPoint();
+
+            tunnels.shutdown();
+            tunnels.opened(endPoint);
+
+            assertThat(tunnels.isShutdown()).isTrue();
+            assertThat(endPoint.isOpen()).isFalse();
+        }
+
+        @Test
+        void tunnels_that_are_started_again_stay_open() throws Exception {
+            var tunnels = new Tunnels();
+            var endPoint = new ByteArrayEndPoint();
+
+            tunnels.shutdown();
+            tunnels.start();
+            tunnels.opened(endPoint);
+
+            assertThat(tunnels.isShutdown()).isFalse();
+            assertThat(endPoint.isOpen()).isTrue();
         }
 
         @Test
