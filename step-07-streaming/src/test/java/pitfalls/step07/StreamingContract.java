@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
-import org.eclipse.jetty.server.AbstractConnector;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
@@ -153,11 +153,12 @@ public interface StreamingContract extends LoopbackTest {
         });
         var proxy = newProxy(upstream.target());
         var server = loopback.serve(proxy);
-        ((AbstractConnector) proxy.getServer().getConnectors()[0]).setIdleTimeout(50);
         var client = loopback.connect(server);
 
         var head = new RawMessage(client.sendRequest("GET /events").receiveHead(), "", true);
         client.receiveChunk();
+        for (EndPoint endPoint : proxy.getServer().getConnectors()[0].getConnectedEndPoints())
+            endPoint.setIdleTimeout(50);
         client.receivesNothingFor(A_WHILE);
         wasQuiet.open();
 
