@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.logging.LogManager;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.platform.engine.DiscoverySelector;
@@ -29,6 +30,7 @@ final class Run {
     private static final int REPEAT = Integer.getInteger("proof.repeat", 1);
 
     static {
+        LogManager.getLogManager().reset(); // MockWebServer's complaints about proxies that are wrong
         for (int i = 0; i < Integer.getInteger("proof.busy", 0); i++) keepACoreBusy();
     }
 
