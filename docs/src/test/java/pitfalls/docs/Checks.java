@@ -1,8 +1,6 @@
 package pitfalls.docs;
 
 import com.github.javaparser.ast.body.BodyDeclaration;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,8 +20,6 @@ import org.commonmark.node.Paragraph;
 
 /** What must be true of a page. Each check returns its complaints. */
 final class Checks {
-    private static final boolean UPDATE = System.getProperty("update") != null;
-
     private static final Pattern MEMBER = Pattern.compile("[A-Z]\\w*(\\.\\w+)+");
     private static final Pattern TEST_NAME = Pattern.compile("[A-Za-z0-9]+(_[A-Za-z0-9]+){2,}");
     private static final Pattern ALL_LOWER = Pattern.compile("(.*_)?[a-z]{2,}(_.*)?");
@@ -78,8 +74,8 @@ final class Checks {
         if (members.stream().anyMatch(found -> Sources.text(file, found)
                 .equals(block.getLiteral().stripTrailing()))) return null;
         String expected = Sources.text(file, members.get(0));
-        if (UPDATE) page.rewrite(block, expected);
-        return UPDATE ? null : member + " reads, in " + file.getFileName() + ":\n" + expected;
+        if (Page.UPDATE) page.rewrite(block, expected);
+        return Page.UPDATE ? null : member + " reads, in " + file.getFileName() + ":\n" + expected;
     }
 
     private static String lastMember(Page page, Paragraph paragraph) {
@@ -115,21 +111,13 @@ final class Checks {
                         .filter(link -> isIn(link, before))
                         .map(link -> page.file().resolveSibling(link.getDestination()))
                         .filter(Files::isRegularFile)
-                        .anyMatch(file -> unindented(read(file)).contains(unindented(block.getLiteral())))
+                        .anyMatch(file -> unindented(Page.textOf(file)).contains(unindented(block.getLiteral())))
                 ? null
                 : "these lines are not in the file that the paragraph before links";
     }
 
     private static String unindented(String text) {
         return text.strip().replaceAll("(?m)^[ \\t]+", "");
-    }
-
-    private static String read(Path file) {
-        try {
-            return Files.readString(file).replace("\r\n", "\n");
-        } catch (IOException x) {
-            throw new UncheckedIOException(x);
-        }
     }
 
     private static String mermaid(FencedCodeBlock block) {
@@ -186,7 +174,7 @@ final class Checks {
 
     private static boolean isProfile(String id) {
         return Stream.of("pom.xml", "docs/pom.xml")
-                .anyMatch(pom -> read(Page.ROOT.resolve(pom)).contains("<id>" + id + "</id>"));
+                .anyMatch(pom -> Page.textOf(Page.ROOT.resolve(pom)).contains("<id>" + id + "</id>"));
     }
 
     /** A test that is named exists; so does a member whose file is linked. */

@@ -2,7 +2,6 @@ package pitfalls.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
@@ -82,7 +81,7 @@ class ChecksTest {
                         new Change(STEP_4, "<summary>Hint 3", "<summary>The end", Checks::lesson, "there are 2 hints"),
                         new Change(STEP_4, "## Still broken", "## What is left", Checks::lesson, "the headings are"))
                 .map(change -> DynamicTest.dynamicTest(change.complaint() + ": " + change.to(), () -> {
-                    String text = Files.readString(change.page()).replace("\r\n", "\n");
+                    String text = Page.textOf(change.page());
                     assertThat(text).contains(change.from());
                     var changed = Page.of(change.page(), text.replace(change.from(), change.to()));
 

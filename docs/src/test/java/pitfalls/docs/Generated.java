@@ -15,12 +15,11 @@ final class Generated {
         String begin = "<!-- generated: " + name + " -->\n";
         String end = "<!-- end -->\n";
         Path file = Page.ROOT.resolve(page);
-        String text = Files.readString(file).replace("\r\n", "\n");
+        String text = Page.textOf(file);
         assertThat(text).as("the place for the generated part of %s", page).contains(begin);
         int from = text.indexOf(begin) + begin.length();
         int to = text.indexOf(end, from);
-        if (System.getProperty("update") != null)
-            Files.writeString(file, text.substring(0, from) + expected + text.substring(to));
+        if (Page.UPDATE) Files.writeString(file, text.substring(0, from) + expected + text.substring(to));
         else
             assertThat(text.substring(from, to))
                     .as("%s, which mvn test -pl docs -Dupdate mends", page)

@@ -27,7 +27,8 @@ import pitfalls.support.Exercise;
 
 /** The exercises, solved by the proxy of a step: their own step's, or an earlier or a later one's. */
 final class OnStep {
-    private static final String NOBODY = "127.0.0.1:9";
+    /** An address at which nothing listens. */
+    static final String NOBODY = "127.0.0.1:9";
 
     private static Step step;
 

@@ -97,7 +97,7 @@ final class Outputs {
         String expected =
                 PLAYED.computeIfAbsent(name, any -> play(SCENARIOS.get(name)).stripTrailing());
         if (expected.equals(block.getLiteral().stripTrailing())) return null;
-        if (System.getProperty("update") == null) return "this reads, when it is run:\n" + expected;
+        if (!Page.UPDATE) return "this reads, when it is run:\n" + expected;
         page.rewrite(block, expected);
         return null;
     }

@@ -33,6 +33,9 @@ record Page(Path file, String text, Node root) {
     /** The repository. */
     static final Path ROOT = Path.of("").toAbsolutePath().getParent();
 
+    /** Whether what has drifted is to be written anew, {@code -Dupdate}. */
+    static final boolean UPDATE = System.getProperty("update") != null;
+
     private static final Parser PARSER = Parser.builder()
             .extensions(List.of(TablesExtension.create()))
             .includeSourceSpans(IncludeSourceSpans.BLOCKS)
@@ -54,8 +57,13 @@ record Page(Path file, String text, Node root) {
     }
 
     static Page read(Path file) {
+        return of(file, textOf(file));
+    }
+
+    /** The text of a file, with bare line feeds. */
+    static String textOf(Path file) {
         try {
-            return of(file, Files.readString(file).replace("\r\n", "\n"));
+            return Files.readString(file).replace("\r\n", "\n");
         } catch (IOException x) {
             throw new UncheckedIOException(x);
         }
@@ -157,7 +165,7 @@ record Page(Path file, String text, Node root) {
 
     /** Writes other lines into a block of the file, in which nothing above it has been rewritten. */
     void rewrite(FencedCodeBlock block, String literal) {
-        var lines = new ArrayList<>(List.of(read(file).text().split("\n", -1)));
+        var lines = new ArrayList<>(List.of(textOf(file).split("\n", -1)));
         int first = line(block); // behind the fence
         int count = (int) block.getLiteral().lines().count();
         lines.subList(first, first + count).clear();

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.BiPredicate;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpFields;
@@ -321,23 +322,28 @@ final class WrongAnswers {
         }
     }
 
+    /** Takes for a loop what the mark is on, and more. */
+    private static ProxyHandler detecting(String target, HopMark mark, BiPredicate<HttpFields, String> more) {
+        var proxy = new HopDetectingProxy(target);
+        proxy.setHopMark(new HopMark() {
+            @Override
+            public boolean isOn(HttpFields fields, String pseudonym) {
+                return mark.isOn(fields, pseudonym) || more.test(fields, pseudonym);
+            }
+
+            @Override
+            public void putOn(HttpFields.Mutable fields) {
+                mark.putOn(fields);
+            }
+        });
+        return proxy;
+    }
+
     @WrongAnswer(value = "any Via is a loop", failsAt = "a_chain_of_three_proxies_is_no_loop_for_Via")
     static class AnyVia extends HopsExercise {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
-            var proxy = new HopDetectingProxy(target);
-            proxy.setHopMark(new HopMark() {
-                @Override
-                public boolean isOn(HttpFields fields, String pseudonym) {
-                    return mark.isOn(fields, pseudonym) || fields.contains(HttpHeader.VIA);
-                }
-
-                @Override
-                public void putOn(HttpFields.Mutable fields) {
-                    mark.putOn(fields);
-                }
-            });
-            return proxy;
+            return detecting(target, mark, (fields, pseudonym) -> fields.contains(HttpHeader.VIA));
         }
     }
 
@@ -347,21 +353,8 @@ final class WrongAnswers {
     static class ViaContains extends HopsExercise {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
-            var proxy = new HopDetectingProxy(target);
-            proxy.setHopMark(new HopMark() {
-                @Override
-                public boolean isOn(HttpFields fields, String pseudonym) {
-                    return mark.isOn(fields, pseudonym)
-                            || String.join(",", fields.getValuesList(HttpHeader.VIA))
-                                    .contains(pseudonym);
-                }
-
-                @Override
-                public void putOn(HttpFields.Mutable fields) {
-                    mark.putOn(fields);
-                }
-            });
-            return proxy;
+            return detecting(target, mark, (fields, pseudonym) -> String.join(",", fields.getValuesList(HttpHeader.VIA))
+                    .contains(pseudonym));
         }
     }
 
@@ -399,9 +392,15 @@ final class WrongAnswers {
     static class LastKnownUpstream extends DirectorExercise {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
-            var nobody = Director.fixed("127.0.0.1:9");
-            return new DirectedProxy(director.orElse(nobody));
+            return new DirectedProxy(director.orElse(Director.fixed(OnStep.NOBODY)));
         }
+    }
+
+    private static ProxyHandler streaming(String target, Timeouts timeouts, int maxUpstreamConnections) {
+        var proxy = new StreamingProxy(target);
+        proxy.setTimeouts(timeouts);
+        proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+        return proxy;
     }
 
     @WrongAnswer(
@@ -410,12 +409,10 @@ final class WrongAnswers {
     static class FlushAfterEachChunk extends StreamingExercise {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
-            var proxy = new StreamingProxy(target);
             var never = Duration.ofDays(1);
-            proxy.setTimeouts(new Timeouts(
-                    timeouts.connection(), timeouts.response(), never, timeouts.stream(), timeouts.upgraded()));
-            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
-            return proxy;
+            var late = new Timeouts(
+                    timeouts.connection(), timeouts.response(), never, timeouts.stream(), timeouts.upgraded());
+            return streaming(target, late, maxUpstreamConnections);
         }
     }
 
@@ -423,10 +420,7 @@ final class WrongAnswers {
     static class NoIdleTimeout extends StreamingExercise {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
-            var proxy = new StreamingProxy(target);
-            proxy.setTimeouts(timeouts.withResponse(Duration.ZERO));
-            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
-            return proxy;
+            return streaming(target, timeouts.withResponse(Duration.ZERO), maxUpstreamConnections);
         }
     }
 
@@ -436,10 +430,7 @@ final class WrongAnswers {
     static class UnlimitedConnections extends StreamingExercise {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
-            var proxy = new StreamingProxy(target);
-            proxy.setTimeouts(timeouts);
-            proxy.setMaxUpstreamConnections(Integer.MAX_VALUE);
-            return proxy;
+            return streaming(target, timeouts, Integer.MAX_VALUE);
         }
     }
 }

@@ -37,6 +37,7 @@ import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
+import pitfalls.support.ScriptedUpstream.Script;
 
 /** A proxy that notices a client that leaves, and then lets the upstream go. */
 public interface ClientLeavesContract extends LoopbackTest {
@@ -62,18 +63,23 @@ public interface ClientLeavesContract extends LoopbackTest {
         Client to(URI server) throws Exception;
     }
 
+    /** An upstream that does not answer. */
+    static Script silent(Gate arrived, Gate freed) {
+        return connection -> {
+            connection.receiveHead();
+            arrived.open();
+            connection.awaitEnd();
+            freed.open();
+        };
+    }
+
     @Headline
     @Order(1)
     @Test
     default void a_client_that_leaves_frees_the_upstream() throws Exception {
         var arrived = new Gate("the request has arrived");
         var freed = new Gate("the upstream's connection has ended");
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveRequest();
-            arrived.open();
-            connection.awaitEnd();
-            freed.open();
-        });
+        var upstream = loopback.scripted(silent(arrived, freed));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
         client.sendRequest("GET /x");
@@ -89,12 +95,7 @@ public interface ClientLeavesContract extends LoopbackTest {
         return clients((arrival, server) -> {
             var arrived = new Gate("the request has arrived");
             var freed = new Gate("the upstream's connection has ended");
-            var upstream = loopback.scripted(connection -> {
-                connection.receiveHead();
-                arrived.open();
-                connection.awaitEnd();
-                freed.open();
-            });
+            var upstream = loopback.scripted(silent(arrived, freed));
 
             var client = arrival.to(server.serve(newProxy(upstream.target())));
             arrived.await();
@@ -157,12 +158,7 @@ public interface ClientLeavesContract extends LoopbackTest {
     default void a_client_that_leaves_while_it_waits_for_a_100_frees_the_upstream() throws Exception {
         var arrived = new Gate("the request has arrived");
         var freed = new Gate("the upstream's connection has ended");
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveHead();
-            arrived.open();
-            connection.awaitEnd();
-            freed.open();
-        });
+        var upstream = loopback.scripted(silent(arrived, freed));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
         client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue");

@@ -85,12 +85,7 @@ class ClientLeavesTest {
         void a_client_that_leaves_after_an_empty_body_frees_the_upstream() throws Exception {
             var arrived = new Gate("the request has arrived");
             var freed = new Gate("the upstream's connection has ended");
-            var upstream = loopback.scripted(connection -> {
-                connection.receiveRequest();
-                arrived.open();
-                connection.awaitEnd();
-                freed.open();
-            });
+            var upstream = loopback.scripted(ClientLeavesContract.silent(arrived, freed));
             var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
             client.sendRequest("POST /x", "Content-Length: 0");
@@ -124,12 +119,7 @@ class ClientLeavesTest {
         void a_client_that_renews_its_keys_has_not_left_and_may_leave_later() throws Exception {
             var arrived = new Gate("the request has arrived");
             var freed = new Gate("the upstream's connection has ended");
-            var upstream = loopback.scripted(connection -> {
-                connection.receiveRequest();
-                arrived.open();
-                connection.awaitEnd();
-                freed.open();
-            });
+            var upstream = loopback.scripted(ClientLeavesContract.silent(arrived, freed));
             var http = new HttpConnectionFactory(new HttpConfiguration());
             var server = loopback.serve(newProxy(upstream.target()), Tls.before("HTTP/1.1"), http);
             try (var client = (SSLSocket) Tls.sockets().createSocket(server.getHost(), server.getPort())) {

@@ -18,6 +18,7 @@ import pitfalls.support.Guard;
 import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
+import pitfalls.support.ScriptedUpstream.Script;
 
 /** A proxy through which streams flow, in both directions, for as long as they like. */
 public interface StreamingContract extends LoopbackTest {
@@ -36,6 +37,16 @@ public interface StreamingContract extends LoopbackTest {
     /** The proxy under test, with limits that do not matter. */
     default ProxyHandler newProxy(String target) {
         return newProxy(target, Timeouts.defaults(), 200);
+    }
+
+    /** An upstream whose stream is quiet between its two chunks. */
+    private static Script quietUntil(Gate wasQuiet) {
+        return connection -> {
+            connection.receiveRequest();
+            connection.send(CHUNKED + "\r\n3\r\none\r\n");
+            wasQuiet.await();
+            connection.send("3\r\ntwo\r\n0\r\n\r\n");
+        };
     }
 
     @Headline
@@ -68,12 +79,7 @@ public interface StreamingContract extends LoopbackTest {
     @Test
     default void a_stream_may_be_quiet_for_longer_than_a_response_may_take() throws Exception {
         var wasQuiet = new Gate("the stream was quiet for a while");
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveRequest();
-            connection.send(CHUNKED + "\r\n3\r\none\r\n");
-            wasQuiet.await();
-            connection.send("3\r\ntwo\r\n0\r\n\r\n");
-        });
+        var upstream = loopback.scripted(quietUntil(wasQuiet));
         var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(100));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
 
@@ -145,12 +151,7 @@ public interface StreamingContract extends LoopbackTest {
     @Test
     default void a_stream_may_be_quiet_for_longer_than_the_server_waits_for_a_request() throws Exception {
         var wasQuiet = new Gate("the stream was quiet for a while");
-        var upstream = loopback.scripted(connection -> {
-            connection.receiveRequest();
-            connection.send(CHUNKED + "\r\n3\r\none\r\n");
-            wasQuiet.await();
-            connection.send("3\r\ntwo\r\n0\r\n\r\n");
-        });
+        var upstream = loopback.scripted(quietUntil(wasQuiet));
         var proxy = newProxy(upstream.target());
         var server = loopback.serve(proxy);
         var client = loopback.connect(server);
