@@ -24,7 +24,7 @@ final class Checks {
     private static final Pattern TEST_NAME = Pattern.compile("[A-Za-z0-9]+(_[A-Za-z0-9]+){2,}");
     private static final Pattern ALL_LOWER = Pattern.compile("(.*_)?[a-z]{2,}(_.*)?");
     private static final Pattern MVN = Pattern.compile("\\bmvn( [^\\n`]*)");
-    private static final Pattern DIRECTION = Pattern.compile("\\b\\w+To\\w+(Request|Response)\\b");
+    private static final Pattern DIRECTION = Pattern.compile("\\b(?!new)\\w+To\\w+(Request|Response)\\b");
     private static final Set<String> DIRECTIONS =
             Set.of("clientToProxyRequest", "proxyToServerRequest", "serverToProxyResponse", "proxyToClientResponse");
 

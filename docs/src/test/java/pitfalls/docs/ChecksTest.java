@@ -26,10 +26,10 @@ class ChecksTest {
                                 "if (!harmless && !keyHelps)",
                                 "if (!keyHelps)",
                                 Checks::blocks,
-                                "RetryPolicy.objection reads"),
+                                "RetryPolicy.verdict reads"),
                         new Change(
                                 STEP_4,
-                                "`RetryPolicy.objection` is",
+                                "`RetryPolicy.verdict` is",
                                 "`RetryPolicy.object` is",
                                 Checks::blocks,
                                 "is not in"),

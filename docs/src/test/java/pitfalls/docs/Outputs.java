@@ -281,6 +281,7 @@ final class Outputs {
                     .replace(":" + server.getPort(), ":8080")
                     .replaceAll("127\\.0\\.0\\.1:(?!8080)\\d+", "127.0.0.1:8081")
                     .replaceAll("proxy-[0-9a-f]{8}", "proxy-28fd515d")
+                    .replace("[request ID", "[request 4f2a9c01")
                     .replaceAll("\\b\\d+ ms", "12 ms")
                     .replaceAll("Connection refused: .*", "Connection refused") // Windows says more
                     .stripTrailing();

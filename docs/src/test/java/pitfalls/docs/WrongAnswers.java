@@ -5,29 +5,36 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiPredicate;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import pitfalls.step01.MinimalExercise;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.step02.ErrorsExercise;
+import pitfalls.step02.Exchange;
 import pitfalls.step02.ProxyError;
 import pitfalls.step02.ProxyError.Progress;
+import pitfalls.step02.Refused;
 import pitfalls.step03.Upstream;
 import pitfalls.step03.UrlExercise;
 import pitfalls.step03.UrlNormalizingProxy;
 import pitfalls.step04.RetriesExercise;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.RetryingProxy;
+import pitfalls.step04.Verdict;
 import pitfalls.step05.HopDetectingProxy;
 import pitfalls.step05.HopMark;
 import pitfalls.step05.HopsExercise;
@@ -216,8 +223,6 @@ final class WrongAnswers {
 
     /** Sends again what failed, as often as it is told to. */
     private static class InsistingProxy extends UrlNormalizingProxy {
-        private static final String ATTEMPTS = "attempts";
-
         private final RetryPolicy policy;
 
         InsistingProxy(String target, RetryPolicy policy) {
@@ -225,35 +230,20 @@ final class WrongAnswers {
             this.policy = policy;
         }
 
-        boolean isWorthIt(Request clientToProxyRequest, ProxyError error, int attempts) {
+        boolean isWorthIt(Exchange exchange, ProxyError error) {
             var outcome = error.kind().equals(ProxyError.CONNECTION_REFUSED)
                     ? RetryPolicy.Outcome.NOT_SENT
                     : RetryPolicy.Outcome.DIED;
-            return attempts < policy.attempts()
-                    && policy.objection(outcome, clientToProxyRequest.getMethod(), false, true) == null;
+            String method = exchange.clientToProxyRequest.getMethod();
+            return policy.verdict(exchange.attempt(), outcome, method, false, true) instanceof Verdict.Again;
         }
 
         @Override
-        protected void onServerToProxyResponseFailure(
-                Request clientToProxyRequest,
-                org.eclipse.jetty.client.Request proxyToServerRequest,
-                org.eclipse.jetty.client.Response serverToProxyResponse,
-                Response proxyToClientResponse,
-                Callback proxyToClientCallback,
-                Throwable failure) {
-            int attempts = clientToProxyRequest.getAttribute(ATTEMPTS) instanceof Integer count ? count : 1;
-            var error = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
-            if (!proxyToClientResponse.isCommitted() && isWorthIt(clientToProxyRequest, error, attempts)) {
-                clientToProxyRequest.setAttribute(ATTEMPTS, attempts + 1);
-                handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        protected void onFailure(Exchange exchange, ProxyError error) {
+            if (!exchange.proxyToClientResponse.isCommitted() && isWorthIt(exchange, error)) {
+                attempt(exchange);
             } else {
-                super.onServerToProxyResponseFailure(
-                        clientToProxyRequest,
-                        proxyToServerRequest,
-                        serverToProxyResponse,
-                        proxyToClientResponse,
-                        proxyToClientCallback,
-                        failure);
+                super.onFailure(exchange, error);
             }
         }
     }
@@ -266,8 +256,8 @@ final class WrongAnswers {
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             return new InsistingProxy(target, policy) {
                 @Override
-                boolean isWorthIt(Request clientToProxyRequest, ProxyError error, int attempts) {
-                    return attempts < policy.attempts();
+                boolean isWorthIt(Exchange exchange, ProxyError error) {
+                    return exchange.attempt() < policy.attempts();
                 }
             };
         }
@@ -303,13 +293,8 @@ final class WrongAnswers {
                 @Override
                 public boolean handle(
                         Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-                    if (mark.isOn(clientToProxyRequest.getHeaders(), getViaHost())) {
-                        var loop = new ProxyError(new ProxyError.Kind(508, "proxy_loop_detected", "A loop."), null);
-                        refuse(loop, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-                        return true;
-                    }
                     var fields = HttpFields.build(clientToProxyRequest.getHeaders());
-                    mark.putOn(fields);
+                    mark.putOn(fields, getViaHost());
                     var marked = new Request.Wrapper(clientToProxyRequest) {
                         @Override
                         public HttpFields getHeaders() {
@@ -317,6 +302,15 @@ final class WrongAnswers {
                         }
                     };
                     return super.handle(marked, proxyToClientResponse, proxyToClientCallback);
+                }
+
+                @Override
+                protected void forward(Exchange exchange) {
+                    var received = ((Request.Wrapper) exchange.clientToProxyRequest).getWrapped();
+                    if (mark.isOn(received.getHeaders(), getViaHost())) {
+                        throw new Refused(new ProxyError.Kind(508, "proxy_loop_detected", "A loop."));
+                    }
+                    super.forward(exchange);
                 }
             };
         }
@@ -332,8 +326,8 @@ final class WrongAnswers {
             }
 
             @Override
-            public void putOn(HttpFields.Mutable fields) {
-                mark.putOn(fields);
+            public void putOn(HttpFields.Mutable fields, String pseudonym) {
+                mark.putOn(fields, pseudonym);
             }
         });
         return proxy;
@@ -374,15 +368,63 @@ final class WrongAnswers {
         }
     }
 
+    /** Goes where the director says, and adds what it sees of the client to what the client says of itself. */
+    private static final class AppendingProxy extends HopDetectingProxy {
+        private final Director director;
+
+        AppendingProxy(Director director) {
+            super(OnStep.NOBODY);
+            this.director = director;
+        }
+
+        @Override
+        public boolean handle(
+                Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+            if (upstreamOf(clientToProxyRequest).isPresent())
+                return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            proxyToClientResponse.setStatus(HttpStatus.SERVICE_UNAVAILABLE_503);
+            proxyToClientResponse
+                    .getHeaders()
+                    .put("Proxy-Status", "reverse-proxy; error=destination_not_found")
+                    .put(HttpHeader.CONTENT_TYPE, "application/problem+json");
+            Content.Sink.write(proxyToClientResponse, true, "{\"status\":503}", proxyToClientCallback);
+            return true;
+        }
+
+        @Override
+        protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
+            String pathQuery = clientToProxyRequest.getHttpURI().getPathQuery();
+            return upstreamOf(clientToProxyRequest).orElseThrow().resolve(pathQuery);
+        }
+
+        private Optional<Upstream> upstreamOf(Request clientToProxyRequest) {
+            try {
+                return director.upstreamOf(clientToProxyRequest);
+            } catch (Exception x) {
+                throw new IllegalStateException(x);
+            }
+        }
+
+        @Override
+        protected void addProxyHeaders(
+                Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+            super.addProxyHeaders(clientToProxyRequest, proxyToServerRequest);
+            String host = clientToProxyRequest.getHeaders().get(HttpHeader.HOST);
+            String upstream = proxyToServerRequest.getHost() + ":" + proxyToServerRequest.getPort();
+            proxyToServerRequest.headers(fields -> fields.put(HttpHeader.HOST, upstream)
+                    .add(HttpHeader.X_FORWARDED_FOR, Request.getRemoteAddr(clientToProxyRequest))
+                    .add(HttpHeader.X_FORWARDED_HOST, host)
+                    .add(HttpHeader.X_FORWARDED_PROTO, "http"));
+        }
+    }
+
     @WrongAnswer(
             value = "the client's address is added to what the client says",
             failsAt = "what_a_client_says_of_itself_is_replaced_by_what_the_proxy_sees")
     static class AddedToSpoofed extends DirectorExercise {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
-            var proxy = new DirectedProxy(director);
-            proxy.setTrustedPeers("0.0.0.0/0", "::/0");
-            return proxy;
+            return new AppendingProxy(director);
         }
     }
 
@@ -416,11 +458,44 @@ final class WrongAnswers {
         }
     }
 
+    /** Sends each head at once, and lets everything be quiet for ever, so that a stream may be quiet. */
+    private static final class PatientProxy extends DirectedProxy {
+        private final int maxUpstreamConnections;
+
+        PatientProxy(String target, int maxUpstreamConnections) {
+            super(target);
+            this.maxUpstreamConnections = maxUpstreamConnections;
+        }
+
+        @Override
+        protected org.eclipse.jetty.client.Response.CompleteListener newServerToProxyResponseListener(
+                Request clientToProxyRequest,
+                org.eclipse.jetty.client.Request proxyToServerRequest,
+                Response proxyToClientResponse,
+                Callback proxyToClientCallback) {
+            return new ProxyResponseListener(
+                    clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback) {
+                @Override
+                public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source body) {
+                    var then = Callback.from(() -> super.onContentSource(response, body), body::fail);
+                    proxyToClientResponse.write(false, BufferUtil.EMPTY_BUFFER, then);
+                }
+            };
+        }
+
+        @Override
+        protected void configureHttpClient(HttpClient httpClient) {
+            super.configureHttpClient(httpClient);
+            httpClient.setIdleTimeout(0);
+            httpClient.setMaxConnectionsPerDestination(maxUpstreamConnections);
+        }
+    }
+
     @WrongAnswer(value = "no idle timeout at all", failsAt = "an_upstream_that_does_not_answer_in_time_is_a_504")
     static class NoIdleTimeout extends StreamingExercise {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
-            return streaming(target, timeouts.withResponse(Duration.ZERO), maxUpstreamConnections);
+            return new PatientProxy(target, maxUpstreamConnections);
         }
     }
 

@@ -22,7 +22,17 @@ public class MinimalProxy extends ProxyHandler.Reverse {
      *     address that is no URL shows only when a request arrives, as a 500
      */
     public MinimalProxy(String target) {
-        super(rewriteTo(target));
+        this(rewriteTo(target));
+    }
+
+    /**
+     * A proxy for a later step, which knows better than by one address where a request goes.
+     *
+     * @param httpURIRewriter gives the URI to request for a client's request; Jetty calls it from
+     *     {@link #rewriteHttpURI}
+     */
+    protected MinimalProxy(Function<Request, HttpURI> httpURIRewriter) {
+        super(httpURIRewriter);
     }
 
     private static Function<Request, HttpURI> rewriteTo(String target) {

@@ -28,7 +28,7 @@ public final class LogLines extends AppenderBase<ILoggingEvent> implements AutoC
         return log;
     }
 
-    /** Each line so far as level and message, in order. */
+    /** Each line so far as level and message, in order; a random name of a request reads as "ID". */
     public List<String> lines() {
         return List.copyOf(lines);
     }
@@ -41,7 +41,8 @@ public final class LogLines extends AppenderBase<ILoggingEvent> implements AutoC
 
     @Override
     protected void append(ILoggingEvent event) {
-        lines.add(event.getLevel() + " " + event.getFormattedMessage());
+        String message = event.getFormattedMessage().replaceAll("\\[request [0-9a-f]{8}\\b", "[request ID");
+        lines.add(event.getLevel() + " " + message);
         firstLine.open();
     }
 

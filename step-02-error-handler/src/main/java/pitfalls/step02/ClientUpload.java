@@ -4,49 +4,47 @@ import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.ContentSourceRequestContent;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
-import org.eclipse.jetty.server.Request;
 
 /** The body of a client's request, which knows when it was the client that failed, and not the upstream. */
 final class ClientUpload extends ContentSourceRequestContent {
-    private static final String ATTRIBUTE = ClientUpload.class.getName();
-
+    private final Exchange exchange;
     private Throwable clientFailure;
     private Content.Chunk end;
     private boolean demanded;
 
-    ClientUpload(Request clientToProxyRequest) {
-        super(clientToProxyRequest, clientToProxyRequest.getHeaders().get(HttpHeader.CONTENT_TYPE));
-        clientToProxyRequest.setAttribute(ATTRIBUTE, this);
+    ClientUpload(Exchange exchange) {
+        super(
+                exchange.clientToProxyRequest,
+                exchange.clientToProxyRequest.getHeaders().get(HttpHeader.CONTENT_TYPE));
+        this.exchange = exchange;
+        exchange.onUploadBegin();
     }
 
-    private static ClientUpload of(Request clientToProxyRequest) {
-        return (ClientUpload) clientToProxyRequest.getAttribute(ATTRIBUTE);
+    /** The client's part in a failed attempt; {@code null} if it has none. */
+    synchronized ProxyError errorOf(Throwable failure) {
+        if (clientFailure != null) return ProxyError.ofClient(clientFailure);
+        return demanded && failure instanceof TimeoutException ? ProxyError.ofClient(failure) : null;
     }
 
-    /** The client's part in a failed exchange; {@code null} if it has none. */
-    static ProxyError errorOf(Request clientToProxyRequest, Throwable failure) {
-        ClientUpload upload = of(clientToProxyRequest);
-        if (upload == null) return null;
-        synchronized (upload) {
-            if (upload.clientFailure != null) return ProxyError.ofClient(upload.clientFailure);
-            return upload.demanded && failure instanceof TimeoutException ? ProxyError.ofClient(failure) : null;
-        }
+    /** How reading the body has failed; {@code null} if it has not. */
+    synchronized ProxyError clientError() {
+        return clientFailure == null ? null : ProxyError.ofClient(clientFailure);
     }
 
     /** Whether the proxy still waits for more of the body, so that the connection cannot serve another request. */
-    static boolean isWaitedFor(Request clientToProxyRequest) {
-        ClientUpload upload = of(clientToProxyRequest);
-        if (upload == null) return false;
-        synchronized (upload) {
-            return upload.demanded;
-        }
+    synchronized boolean isWaitedFor() {
+        return demanded;
     }
 
     @Override
-    public synchronized Content.Chunk read() {
-        if (end != null) return end;
-        Content.Chunk chunk = super.read();
-        if (Content.Chunk.isFailure(chunk)) clientFailure = chunk.getFailure();
+    public Content.Chunk read() {
+        Content.Chunk chunk;
+        synchronized (this) {
+            if (end != null) return end;
+            chunk = super.read();
+            if (Content.Chunk.isFailure(chunk)) clientFailure = chunk.getFailure();
+        }
+        if (chunk != null && chunk.isLast() && !Content.Chunk.isFailure(chunk)) exchange.onUploadEnd();
         return chunk;
     }
 
@@ -57,14 +55,16 @@ final class ClientUpload extends ContentSourceRequestContent {
             over = end != null;
             demanded = !over;
         }
-        if (over) task.run();
-        else
+        if (over) {
+            task.run();
+        } else {
             super.demand(() -> {
                 synchronized (this) {
                     demanded = false;
                 }
                 task.run();
             });
+        }
     }
 
     /**

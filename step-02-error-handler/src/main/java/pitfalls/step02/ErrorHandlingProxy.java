@@ -1,32 +1,25 @@
 package pitfalls.step02;
 
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.util.HashSet;
 import java.util.Objects;
-import java.util.Set;
+import java.util.function.Function;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.http.HttpField;
-import org.eclipse.jetty.http.HttpFields;
-import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpHeaderValue;
-import org.eclipse.jetty.io.EofException;
+import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pitfalls.step01.MinimalProxy;
-import pitfalls.step02.ProxyError.Progress;
 
 /**
  * The {@link MinimalProxy}, with errors that help: the client gets an answer of the operator's choice, the log one line
  * with the cause, and a response that broke off can be told from a complete one.
+ *
+ * <p>The way of a request is that of its {@link Exchange}: {@link #forward}, {@link #attempt}, {@link #onFailure}. Whatever is
+ * thrown on this way becomes an answer.
  */
 public class ErrorHandlingProxy extends MinimalProxy {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorHandlingProxy.class);
-    private static final String FIELDS_BEFORE = ErrorHandlingProxy.class.getName() + ".fieldsBefore";
-    private static final String BEGUN = ErrorHandlingProxy.class.getName() + ".begun";
     private static final int MAX_REQUEST_FIELDS = 16 * 1024; // Jetty's server accepts 8 KiB, to which a proxy adds
     private static final int MAX_RESPONSE_FIELDS = 15 * 1024; // Jetty's server can send 16 KiB, and adds some itself
 
@@ -41,6 +34,15 @@ public class ErrorHandlingProxy extends MinimalProxy {
         super(target);
     }
 
+    /**
+     * A proxy for a later step, which knows better than by one address where a request goes.
+     *
+     * @param httpURIRewriter as for {@link MinimalProxy#MinimalProxy(Function)}
+     */
+    protected ErrorHandlingProxy(Function<Request, HttpURI> httpURIRewriter) {
+        super(httpURIRewriter);
+    }
+
     @Override
     protected void onServerToProxyResponseFailure(
             Request clientToProxyRequest,
@@ -49,40 +51,149 @@ public class ErrorHandlingProxy extends MinimalProxy {
             Response proxyToClientResponse,
             Callback proxyToClientCallback,
             Throwable failure) {
-        var error = errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
-        if (proxyToClientResponse.hasLastWrite()) {
-            // The client has its answer, and the upstream did not want the rest of the upload.
-            proxyToClientCallback.succeeded();
-        } else if (proxyToClientResponse.isCommitted()) {
-            boolean clientLeft = failure instanceof EofException; // Jetty's own: a write has failed
-            if (clientLeft) error = new ProxyError(ProxyError.CLIENT_LEFT, failure);
-            ErrorLog.line("aborted", error, clientToProxyRequest, originOf(proxyToServerRequest));
-            Truncation.abort(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback, failure);
-        } else {
-            ErrorLog.line("answered", error, clientToProxyRequest, originOf(proxyToServerRequest));
-            respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        Exchange exchange = Exchange.of(clientToProxyRequest);
+        try {
+            onFailure(exchange, exchange.errorOf(serverToProxyResponse, failure));
+        } catch (Throwable x) {
+            answer(exchange, ProxyError.ofProxy(x));
         }
     }
 
     /**
-     * Finds out whose fault a failure is, and of which kind.
+     * What becomes of an exchange whose attempt has failed. Here the client gets an answer, if it can still be answered.
      *
-     * @param clientToProxyRequest the request that got no response, or half of one
-     * @param proxyToServerRequest the request that was made of it
-     * @param serverToProxyResponse what there is of the response
-     * @param failure what Jetty's client reports
-     * @return the error to answer with
+     * @param exchange the exchange
+     * @param error why the attempt has failed
      */
-    protected ProxyError errorOf(
+    protected void onFailure(Exchange exchange, ProxyError error) {
+        answer(exchange, error);
+    }
+
+    private void answer(Exchange exchange, ProxyError error) {
+        Response proxyToClientResponse = exchange.proxyToClientResponse;
+        if (proxyToClientResponse.hasLastWrite()) {
+            exchange.succeeded(); // the client has its answer, and the upstream did not want the rest of the upload
+        } else if (proxyToClientResponse.isCommitted()) {
+            ErrorLog.line("aborted", error, exchange);
+            Truncation.abort(exchange, error.failure());
+        } else {
+            ErrorLog.line("answered", error, exchange);
+            ErrorAnswer.write(error, errorResponder, exchange);
+        }
+    }
+
+    /** Called by Jetty for each request of a client. Whatever is thrown becomes an answer. */
+    @Override
+    public boolean handle(
+            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        Exchange exchange = null;
+        try {
+            exchange = newExchange(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            clientToProxyRequest.setAttribute(Exchange.ATTRIBUTE, exchange);
+            if (LOG.isDebugEnabled()) LOG.debug("forward {}", exchange);
+            forward(exchange);
+        } catch (Throwable x) {
+            if (exchange == null) {
+                exchange = new Exchange(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            }
+            answer(exchange, ProxyError.ofProxy(x));
+        }
+        return true;
+    }
+
+    /**
+     * Makes the exchange for a request. A later step that keeps state per request makes one of its own.
+     *
+     * @param clientToProxyRequest the client's request
+     * @param proxyToClientResponse its response
+     * @param proxyToClientCallback completed when the response was sent, or cannot be
+     * @return the exchange
+     */
+    protected Exchange newExchange(
+            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        return new Exchange(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+    }
+
+    /**
+     * Called once for each request: forwards it, or refuses it by throwing {@link Refused}.
+     *
+     * @param exchange the exchange, which has just begun
+     */
+    protected void forward(Exchange exchange) {
+        attempt(exchange);
+    }
+
+    /**
+     * Called for each attempt at a request. Jetty chooses the upstream ({@link #rewriteHttpURI}), makes the request
+     * ({@link #newProxyToServerRequest}), writes its header ({@link #copyRequestHeaders}, {@link #addProxyHeaders}) and sends
+     * it ({@link #sendProxyToServerRequest}).
+     *
+     * @param exchange the exchange, of whose response nothing was sent
+     */
+    protected final void attempt(Exchange exchange) {
+        exchange.attempt++;
+        exchange.proxyToServerRequest = null; // nothing is left of the attempt before
+        exchange.requestBegun = false;
+        exchange.stopReason = null;
+        if (LOG.isDebugEnabled()) LOG.debug("attempt {}", exchange);
+        try {
+            super.handle(exchange.clientToProxyRequest, exchange.proxyToClientResponse, exchange);
+        } catch (Throwable x) {
+            answer(exchange, ProxyError.ofProxy(x));
+        }
+    }
+
+    @Override
+    protected org.eclipse.jetty.client.Request.Content newProxyToServerRequestContent(
+            Request clientToProxyRequest,
+            Response proxyToClientResponse,
+            org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return Exchange.of(clientToProxyRequest).newUpload();
+    }
+
+    @Override
+    protected org.eclipse.jetty.client.Response.CompleteListener newServerToProxyResponseListener(
             Request clientToProxyRequest,
             org.eclipse.jetty.client.Request proxyToServerRequest,
-            org.eclipse.jetty.client.Response serverToProxyResponse,
-            Throwable failure) {
-        ProxyError error = ClientUpload.errorOf(clientToProxyRequest, failure);
-        if (error != null) return error;
-        if (serverToProxyResponse.getStatus() > 0) return ProxyError.ofUpstream(failure, Progress.RESPONSE_BEGUN);
-        boolean begun = proxyToServerRequest.getAttributes().containsKey(BEGUN);
-        return ProxyError.ofUpstream(failure, begun ? Progress.REQUEST_BEGUN : Progress.NOT_SENT);
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback) {
+        return new ResponseListener(Exchange.of(clientToProxyRequest), proxyToServerRequest);
+    }
+
+    /** Passes a response on as Jetty does, and lets the client see where it breaks off. */
+    protected class ResponseListener extends ProxyResponseListener {
+        private final Exchange exchange;
+
+        /**
+         * A listener for one attempt, to be made just before its request is sent.
+         *
+         * @param exchange the exchange
+         * @param proxyToServerRequest the request of the attempt
+         */
+        public ResponseListener(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+            super(exchange.clientToProxyRequest, proxyToServerRequest, exchange.proxyToClientResponse, exchange);
+            this.exchange = exchange;
+            exchange.proxyToServerRequest = proxyToServerRequest;
+            proxyToServerRequest.onRequestBegin(request -> exchange.requestBegun = true);
+            if (exchange.clientLeft != null) proxyToServerRequest.abort(exchange.clientLeft);
+        }
+
+        @Override
+        public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
+            super.onHeaders(serverToProxyResponse);
+            Truncation.makeVisible(exchange, serverToProxyResponse);
+        }
+    }
+
+    /**
+     * Passes on what a server accepts from its clients, and refuses from an upstream what the server could not send:
+     * Jetty would notice too late to answer well.
+     */
+    @Override
+    protected void configureHttpClient(HttpClient httpClient) {
+        super.configureHttpClient(httpClient);
+        httpClient.setMaxRequestHeadersSize(MAX_REQUEST_FIELDS);
+        httpClient.setMaxResponseHeadersSize(MAX_RESPONSE_FIELDS);
     }
 
     /** {@return what a client reads when the proxy has to answer instead of the upstream} */
@@ -98,150 +209,5 @@ public class ErrorHandlingProxy extends MinimalProxy {
      */
     public void setErrorResponder(ErrorResponder errorResponder) {
         this.errorResponder = Objects.requireNonNull(errorResponder);
-    }
-
-    /**
-     * Answers a request that goes to no upstream, through the {@link ErrorResponder}, and logs why.
-     *
-     * @param error why it goes to none
-     * @param clientToProxyRequest the request to answer
-     * @param proxyToClientResponse its response, of which nothing may have been sent yet
-     * @param proxyToClientCallback completed when the answer was sent
-     */
-    protected void refuse(
-            ProxyError error,
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback) {
-        ErrorLog.line("answered", error, clientToProxyRequest, "no upstream");
-        respond(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-    }
-
-    private void respond(
-            ProxyError error,
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback) {
-        String body;
-        try {
-            begin(error, clientToProxyRequest, proxyToClientResponse);
-            body = errorResponder.respond(error, clientToProxyRequest, proxyToClientResponse);
-        } catch (Throwable x) {
-            LOG.warn(
-                    "the error responder failed, the client gets a bare {}",
-                    error.kind().status(),
-                    x);
-            if (proxyToClientResponse.isCommitted()) {
-                proxyToClientCallback.failed(x);
-                return;
-            }
-            begin(error, clientToProxyRequest, proxyToClientResponse);
-            body = null;
-        }
-        byte[] content = (body == null ? "" : body).getBytes(StandardCharsets.UTF_8);
-        proxyToClientResponse.getHeaders().put(HttpHeader.CONTENT_LENGTH, content.length);
-        if (ClientUpload.isWaitedFor(clientToProxyRequest))
-            proxyToClientResponse.getHeaders().put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
-        proxyToClientResponse.write(true, ByteBuffer.wrap(content), proxyToClientCallback);
-    }
-
-    private static void begin(ProxyError error, Request clientToProxyRequest, Response proxyToClientResponse) {
-        restart(clientToProxyRequest, proxyToClientResponse);
-        proxyToClientResponse.setStatus(error.kind().status());
-        proxyToClientResponse
-                .getHeaders()
-                .put("Proxy-Status", "reverse-proxy; error=" + error.kind().type())
-                .put(HttpHeader.CACHE_CONTROL, "no-store");
-    }
-
-    /**
-     * Takes a response back to where the proxy began with it: without what an upstream has sent before it failed, but
-     * with what handlers in front of the proxy have set.
-     *
-     * @param clientToProxyRequest the request
-     * @param proxyToClientResponse its response, not committed yet
-     */
-    protected static void restart(Request clientToProxyRequest, Response proxyToClientResponse) {
-        HttpFields before = fieldsBefore(clientToProxyRequest, proxyToClientResponse);
-        proxyToClientResponse.reset();
-        putOver(proxyToClientResponse, before);
-    }
-
-    /**
-     * Sets fields of a response, in place of those with the same names, also of Jetty's own {@code Server} and
-     * {@code Date}, which cannot be removed.
-     *
-     * @param proxyToClientResponse a response, not committed yet
-     * @param fields the fields it shall have besides the others
-     */
-    public static void putOver(Response proxyToClientResponse, HttpFields fields) {
-        Set<String> names = new HashSet<>();
-        for (HttpField field : fields) {
-            if (names.add(field.getLowerCaseName()))
-                proxyToClientResponse.getHeaders().put(field);
-            else proxyToClientResponse.getHeaders().add(field);
-        }
-    }
-
-    private static HttpFields fieldsBefore(Request clientToProxyRequest, Response proxyToClientResponse) {
-        if (clientToProxyRequest.getAttribute(FIELDS_BEFORE) instanceof HttpFields before) return before;
-        HttpFields now = HttpFields.build(proxyToClientResponse.getHeaders());
-        clientToProxyRequest.setAttribute(FIELDS_BEFORE, now);
-        return now;
-    }
-
-    /** What fails before anything was sent to an upstream is told in the same way. */
-    @Override
-    public boolean handle(
-            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-        fieldsBefore(clientToProxyRequest, proxyToClientResponse);
-        try {
-            return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-        } catch (RuntimeException x) {
-            refuse(ProxyError.ofProxy(x), clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-            return true;
-        }
-    }
-
-    @Override
-    protected org.eclipse.jetty.client.Request.Content newProxyToServerRequestContent(
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            org.eclipse.jetty.client.Request proxyToServerRequest) {
-        return new ClientUpload(clientToProxyRequest);
-    }
-
-    @Override
-    protected void sendProxyToServerRequest(
-            Request clientToProxyRequest,
-            org.eclipse.jetty.client.Request proxyToServerRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback) {
-        proxyToServerRequest.onRequestBegin(request -> request.attribute(BEGUN, true));
-        proxyToServerRequest.onResponseHeaders(serverToProxyResponse ->
-                Truncation.makeVisible(clientToProxyRequest, serverToProxyResponse, proxyToClientResponse));
-        super.sendProxyToServerRequest(
-                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
-    }
-
-    /**
-     * Passes on what a server accepts from its clients, and refuses from an upstream what the server could not send:
-     * Jetty would notice too late to answer well.
-     */
-    @Override
-    protected void configureHttpClient(HttpClient httpClient) {
-        super.configureHttpClient(httpClient);
-        httpClient.setMaxRequestHeadersSize(MAX_REQUEST_FIELDS);
-        httpClient.setMaxResponseHeadersSize(MAX_RESPONSE_FIELDS);
-    }
-
-    /**
-     * Names an upstream in the log.
-     *
-     * @param request a request to it
-     * @return its scheme, host and port
-     */
-    protected static String originOf(org.eclipse.jetty.client.Request request) {
-        return request.getScheme() + "://" + request.getHost() + ":" + request.getPort();
     }
 }

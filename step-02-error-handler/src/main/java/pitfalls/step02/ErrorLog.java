@@ -1,6 +1,5 @@
 package pitfalls.step02;
 
-import org.eclipse.jetty.server.Request;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -13,18 +12,17 @@ final class ErrorLog {
     private ErrorLog() {}
 
     /** Logs what became of a request, and why; at INFO if the client is to blame. The stack trace is for DEBUG. */
-    static void line(String verb, ProxyError error, Request clientToProxyRequest, String upstream) {
+    static void line(String verb, ProxyError error, Exchange exchange) {
         LOG.atLevel(error.isClientFault() ? Level.INFO : Level.WARN)
                 .log(
-                        "{} {} {} for {} {} to {}: {}",
+                        "{} {} {} for {}: {} {}",
                         verb,
                         error.kind().status(),
                         error.kind().type(),
-                        clientToProxyRequest.getMethod(),
-                        printable(clientToProxyRequest.getHttpURI().getPath()),
-                        upstream,
-                        summary(error.cause()));
-        LOG.debug("the cause in full", error.cause());
+                        exchange.subject(),
+                        summary(error.cause()),
+                        exchange.label());
+        LOG.debug("the cause in full {}", exchange.label(), error.cause());
     }
 
     /** Some of Jetty's messages are dumps of a connection, hundreds of characters long. */
@@ -37,7 +35,7 @@ final class ErrorLog {
     }
 
     /** What a client or an upstream sent must not look like a line of the log. */
-    private static String printable(String text) {
+    static String printable(String text) {
         return text == null ? "" : text.replaceAll("[^ -~]", "?");
     }
 }

@@ -154,13 +154,14 @@ public record ProxyError(Kind kind, Throwable cause) {
     }
 
     /**
-     * Why the proxy itself cannot forward a request. Whoever chooses an upstream may throw Jetty's
-     * {@link HttpException} to choose the status as well.
+     * Why the proxy itself does not forward a request. Code that runs for a request can throw {@link Refused} to choose the
+     * answer, or Jetty's {@link HttpException} to choose its status.
      *
      * @param failure what was thrown
      * @return the error, blamed on the proxy, or on the client if the exception does so
      */
     public static ProxyError ofProxy(Throwable failure) {
+        if (failure instanceof Refused refused) return refused.error();
         if (!(failure instanceof HttpException chosen)) return new ProxyError(INTERNAL, failure);
         String detail = chosen.getReason() == null ? HttpStatus.getMessage(chosen.getCode()) : chosen.getReason();
         return new ProxyError(new Kind(chosen.getCode(), "http_request_denied", detail), failure);
@@ -171,12 +172,18 @@ public record ProxyError(Kind kind, Throwable cause) {
         return kind.status() < 500;
     }
 
+    /** {@return the cause, or a stand-in where nothing was thrown, for those who must be told with an exception} */
+    public Throwable failure() {
+        return cause != null ? cause : new Refused(kind);
+    }
+
     private static Kind unsent(Throwable failure) {
-        if (failure instanceof UnknownHostException || failure instanceof UnresolvedAddressException)
+        if (failure instanceof UnknownHostException || failure instanceof UnresolvedAddressException) {
             return UNKNOWN_HOST;
+        }
         if (failure instanceof SocketTimeoutException || failure instanceof TimeoutException) return CONNECT_TIMEOUT;
         if (failure instanceof ConnectException) return CONNECTION_REFUSED;
-        if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT;
+        if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT; // Jetty's queue is full
         return failure instanceof IOException ? UNREACHABLE : INTERNAL;
     }
 
@@ -188,8 +195,9 @@ public record ProxyError(Kind kind, Throwable cause) {
         if (failure instanceof HttpResponseException
                 || failure instanceof EOFException
                 || failure instanceof SocketException
-                || failure instanceof ClosedChannelException)
+                || failure instanceof ClosedChannelException) {
             return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
+        }
         if (failure instanceof RuntimeException) return INTERNAL;
         return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : PROTOCOL_ERROR;
     }

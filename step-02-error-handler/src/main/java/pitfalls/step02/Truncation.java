@@ -10,8 +10,6 @@ import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
 
 /** Lets a client tell half a response from a whole one (RFC 9112, section 8). */
 final class Truncation {
@@ -21,29 +19,26 @@ final class Truncation {
      * Chunks a response of unknown length also where Jetty would let the end of the connection be its end: for a client
      * that sent {@code Connection: close}.
      */
-    static void makeVisible(
-            Request clientToProxyRequest,
-            org.eclipse.jetty.client.Response serverToProxyResponse,
-            Response proxyToClientResponse) {
+    static void makeVisible(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
+        Request clientToProxyRequest = exchange.clientToProxyRequest;
         boolean knowsChunks = clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1;
         boolean hasBody = !HttpMethod.HEAD.is(clientToProxyRequest.getMethod())
                 && !HttpStatus.hasNoBody(serverToProxyResponse.getStatus());
         boolean hasLength = serverToProxyResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
-        if (knowsChunks && hasBody && !hasLength)
-            proxyToClientResponse.getHeaders().put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
+        if (knowsChunks && hasBody && !hasLength) {
+            exchange.proxyToClientResponse
+                    .getHeaders()
+                    .put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
+        }
     }
 
     /** Ends the client's connection in the middle of a response. */
-    static void abort(
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback,
-            Throwable failure) {
+    static void abort(Exchange exchange, Throwable failure) {
         boolean endsWithConnection =
-                clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_0
-                        && !proxyToClientResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
-        if (endsWithConnection) resetOnClose(clientToProxyRequest);
-        proxyToClientCallback.failed(failure);
+                exchange.clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_0
+                        && !exchange.proxyToClientResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
+        if (endsWithConnection) resetOnClose(exchange.clientToProxyRequest);
+        exchange.failed(failure);
     }
 
     /** For an HTTP/1.0 client a FIN is the end of the body. An RST is not. */

@@ -21,7 +21,7 @@ class ClientUploadTest implements LoopbackTest {
         var client = loopback.connect(loopback.serve(new Handler.Abstract() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
-                var upload = new ClientUpload(request);
+                var upload = new ClientUpload(new Exchange(request, response, callback));
                 upload.fail(failure, true);
                 upload.demand(() -> read.complete(upload.read()));
                 callback.succeeded();

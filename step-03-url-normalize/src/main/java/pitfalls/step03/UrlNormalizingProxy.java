@@ -1,13 +1,14 @@
 package pitfalls.step03;
 
+import java.util.function.Function;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
 import pitfalls.step02.ErrorHandlingProxy;
+import pitfalls.step02.Exchange;
 import pitfalls.step02.ProxyError;
+import pitfalls.step02.Refused;
 
 /**
  * The {@link ErrorHandlingProxy}, with addresses that are right on both sides: the target is what operators write, and
@@ -17,8 +18,8 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
 
     /**
      * Lets a server pass on every request target that a proxy can pass on, {@code /a%2Fb} and {@code //a} among them,
-     * where Jetty's default is to refuse with 400 what two programs may read differently. It is set on the server's
-     * {@code HttpConfiguration}, and only by whoever wants it.
+     * where Jetty's default is to refuse with 400 what two programs may read differently. Set it on the server's
+     * {@code HttpConfiguration} if you want it.
      *
      * <p>Danger: a handler in front of the proxy that decides by the decoded path, say who may see {@code /admin}, can
      * be outwitted with such targets; and a base path is no fence, since the upstream may take {@code /..%2F} for a
@@ -33,8 +34,6 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
             400,
             "http_request_error",
             "The request target has white space, or bytes that are not UTF-8. Percent-encode them.");
-
-    private final Upstream upstream;
 
     /**
      * A proxy to one target.
@@ -52,34 +51,31 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
      * @param upstream where to forward to
      */
     public UrlNormalizingProxy(Upstream upstream) {
-        super(upstream.toString()); // not asked any more: rewriteHttpURI is overridden
-        this.upstream = upstream;
+        this(clientToProxyRequest ->
+                upstream.resolve(clientToProxyRequest.getHttpURI().getPathQuery()));
     }
 
-    @Override
-    protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
-        return upstream.resolve(clientToProxyRequest.getHttpURI().getPathQuery());
+    /**
+     * A proxy for a later step, which knows better than by one address where a request goes.
+     *
+     * @param httpURIRewriter gives the URI to request, made by {@link Upstream#resolve}
+     */
+    protected UrlNormalizingProxy(Function<Request, HttpURI> httpURIRewriter) {
+        super(httpURIRewriter);
     }
 
     @Override
     protected org.eclipse.jetty.client.Request newProxyToServerRequest(Request clientToProxyRequest, HttpURI uri) {
-        return new VerbatimRequest(getHttpClient(), clientToProxyRequest.getMethod(), uri);
+        return VerbatimRequest.of(getHttpClient(), clientToProxyRequest.getMethod(), uri);
     }
 
+    /** Refuses what has no target that could be forwarded. */
     @Override
-    public boolean handle(
-            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-        ProxyError.Kind refusal = refusalOf(clientToProxyRequest);
-        if (refusal == null) return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-        var error = new ProxyError(refusal, null);
-        refuse(error, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-        return true;
-    }
-
-    /** Why the request has no target that could be forwarded; {@code null} if it has one. */
-    private static ProxyError.Kind refusalOf(Request clientToProxyRequest) {
-        if (HttpMethod.CONNECT.is(clientToProxyRequest.getMethod())) return CONNECT_METHOD;
-        return isSendable(clientToProxyRequest.getHttpURI().getPathQuery()) ? null : MANGLED_TARGET;
+    protected void forward(Exchange exchange) {
+        Request clientToProxyRequest = exchange.clientToProxyRequest;
+        if (HttpMethod.CONNECT.is(clientToProxyRequest.getMethod())) throw new Refused(CONNECT_METHOD);
+        if (!isSendable(clientToProxyRequest.getHttpURI().getPathQuery())) throw new Refused(MANGLED_TARGET);
+        super.forward(exchange);
     }
 
     /** An HTTP/2 client can send what would break an HTTP/1.1 request line; what was not UTF-8 is lost already. */

@@ -15,26 +15,31 @@ import org.eclipse.jetty.http.HttpURI;
  * writes {@code get} as {@code GET}, which is another method. For the same reason {@link #getURI()} may be {@code null}:
  * ask for host and port.
  */
-final class VerbatimRequest extends HttpRequest {
+class VerbatimRequest extends HttpRequest {
     private static final URI REPLACED = URI.create("http://replaced");
 
-    private final String method;
     private final String path;
     private final String query;
 
-    VerbatimRequest(HttpClient client, String method, HttpURI uri) {
+    private VerbatimRequest(HttpClient client, String method, HttpURI uri) {
         super(client, new HttpConversation(), REPLACED);
-        this.method = method;
-        scheme(uri.getScheme()).host(uri.getHost()).port(uri.getPort());
-        String target = asSent(uri.getPathQuery());
+        // Jetty reads a target as UTF-8 and writes it as ISO-8859-1: this keeps its bytes beyond ASCII.
+        String target = new String(uri.getPathQuery().getBytes(UTF_8), ISO_8859_1);
         int questionMark = target.indexOf('?');
         path = questionMark < 0 ? target : target.substring(0, questionMark);
         query = questionMark < 0 ? null : target.substring(questionMark + 1);
+        method(method).scheme(uri.getScheme()).host(uri.getHost()).port(uri.getPort());
     }
 
-    @Override
-    public String getMethod() {
-        return method;
+    /** A request with this method and target, to the upstream of this URI. */
+    static VerbatimRequest of(HttpClient client, String method, HttpURI uri) {
+        if (method.chars().noneMatch(Character::isLowerCase)) return new VerbatimRequest(client, method, uri);
+        return new VerbatimRequest(client, method, uri) {
+            @Override
+            public String getMethod() {
+                return method;
+            }
+        };
     }
 
     @Override
@@ -45,10 +50,5 @@ final class VerbatimRequest extends HttpRequest {
     @Override
     public String getQuery() {
         return query;
-    }
-
-    /** Jetty reads a target as UTF-8 and writes it as ISO-8859-1; this keeps its bytes beyond ASCII. */
-    private static String asSent(String target) {
-        return new String(target.getBytes(UTF_8), ISO_8859_1);
     }
 }

@@ -2,7 +2,6 @@ package pitfalls.step04;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
-import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.io.Content;
 
 /**
@@ -10,7 +9,7 @@ import org.eclipse.jetty.io.Content;
  * limit for further attempts. Nothing waits for the copy.
  */
 final class ReplayableBody {
-    private final Request.Content client;
+    private final org.eclipse.jetty.client.Request.Content client;
     private final int limit;
 
     private ByteArrayOutputStream copy = new ByteArrayOutputStream();
@@ -24,7 +23,7 @@ final class ReplayableBody {
      * @param client where the body comes from
      * @param limit how many bytes are kept at most; with 0, what was read once is gone
      */
-    ReplayableBody(Request.Content client, int limit) {
+    ReplayableBody(org.eclipse.jetty.client.Request.Content client, int limit) {
         this.client = client;
         this.limit = limit;
     }
@@ -35,7 +34,7 @@ final class ReplayableBody {
     }
 
     /** The whole body, from the start; what an earlier attempt has left is its to read. */
-    synchronized Request.Content newAttempt() {
+    synchronized org.eclipse.jetty.client.Request.Content newAttempt() {
         current = new Attempt();
         return current;
     }
@@ -67,14 +66,13 @@ final class ReplayableBody {
         Content.Chunk chunk = ahead != null ? ahead : client.read();
         ahead = null;
         if (chunk == null) return null;
-        keep(chunk);
+        if (copy != null && chunk.hasRemaining()) keep(chunk);
         if (Content.Chunk.isFailure(chunk, true)) end = chunk;
         else if (chunk.isLast()) end = Content.Chunk.EOF;
         return chunk;
     }
 
     private void keep(Content.Chunk chunk) {
-        if (copy == null || !chunk.hasRemaining()) return;
         if (copy.size() + chunk.remaining() > limit) {
             copy = null;
             return;
@@ -104,7 +102,7 @@ final class ReplayableBody {
         if (task != null) task.run();
     }
 
-    private final class Attempt implements Request.Content {
+    private final class Attempt implements org.eclipse.jetty.client.Request.Content {
         private int position;
         private Runnable waiting;
         private Content.Chunk failure;

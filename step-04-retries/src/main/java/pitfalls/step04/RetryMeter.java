@@ -6,27 +6,11 @@ import pitfalls.step04.RetryPolicy.Budget;
 
 /** Counts what a proxy does, for its operator and for its retry budget. */
 final class RetryMeter {
-    private final AtomicInteger inFlight = new AtomicInteger();
+    final AtomicInteger inFlight = new AtomicInteger();
     private final AtomicInteger retrying = new AtomicInteger();
-    private final LongAdder attempts = new LongAdder();
-    private final LongAdder retries = new LongAdder();
-    private final LongAdder budgetRefusals = new LongAdder();
-
-    void requestBegins() {
-        inFlight.incrementAndGet();
-    }
-
-    void requestEnds() {
-        inFlight.decrementAndGet();
-    }
-
-    void attemptBegins() {
-        attempts.increment();
-    }
-
-    void retryBegins() {
-        retries.increment();
-    }
+    final LongAdder attempts = new LongAdder();
+    final LongAdder retries = new LongAdder();
+    final LongAdder budgetRefusals = new LongAdder();
 
     /** Lets one more request go on another attempt, if the budget affords it. */
     boolean acquire(Budget budget) {
@@ -42,17 +26,5 @@ final class RetryMeter {
     /** Gives back what {@link #acquire} has let through. */
     void release() {
         retrying.decrementAndGet();
-    }
-
-    long attempts() {
-        return attempts.sum();
-    }
-
-    long retries() {
-        return retries.sum();
-    }
-
-    long budgetRefusals() {
-        return budgetRefusals.sum();
     }
 }

@@ -2,7 +2,8 @@ package pitfalls.step04;
 
 import java.time.Duration;
 import java.util.Set;
-import java.util.random.RandomGenerator;
+import pitfalls.step04.Verdict.Again;
+import pitfalls.step04.Verdict.GiveUp;
 
 /**
  * Which failed requests are sent again, how often and when. Off unless asked for: silent retries hide problems, and add
@@ -61,22 +62,20 @@ public record RetryPolicy(
          * @param longest not shorter than the first
          */
         public Backoff {
-            check(!first.isNegative(), "first", first, "zero or more");
-            check(longest.compareTo(first) >= 0, "longest", longest, "not shorter than the first");
+            Setting.check(!first.isNegative(), "first", first, "zero or more");
+            Setting.check(longest.compareTo(first) >= 0, "longest", longest, "not shorter than the first");
         }
 
         /**
-         * The pause after an attempt.
+         * The longest pause after an attempt.
          *
          * @param attempt the number of the attempt that failed, from 1
-         * @param random where the randomness comes from
-         * @return a random time between zero and the longest pause for that attempt
+         * @return the limit of the random pause
          */
-        public Duration after(int attempt, RandomGenerator random) {
+        public Duration after(int attempt) {
             Duration limit = first;
             for (int i = 1; i < attempt && limit.compareTo(longest) < 0; i++) limit = limit.multipliedBy(2);
-            if (limit.compareTo(longest) > 0) limit = longest;
-            return Duration.ofNanos(random.nextLong(limit.toNanos() + 1));
+            return limit.compareTo(longest) > 0 ? longest : limit;
         }
     }
 
@@ -95,8 +94,8 @@ public record RetryPolicy(
          * @param minimum zero or more
          */
         public Budget {
-            check(percent >= 0 && percent <= 100, "percent", percent, "0 to 100");
-            check(minimum >= 0, "minimum", minimum, "zero or more");
+            Setting.check(percent >= 0 && percent <= 100, "percent", percent, "0 to 100");
+            Setting.check(minimum >= 0, "minimum", minimum, "zero or more");
         }
 
         /**
@@ -124,15 +123,10 @@ public record RetryPolicy(
      */
     public RetryPolicy {
         statuses = Set.copyOf(statuses);
-        check(attempts >= 1, "attempts", attempts, "1 or more");
-        check(!deadline.isNegative(), "deadline", deadline, "zero or more");
-        check(bufferSize >= 0, "bufferSize", bufferSize, "zero or more bytes");
-        check(STATUSES.containsAll(statuses), "statuses", statuses, "some of 502, 503 and 504");
-    }
-
-    private static void check(boolean condition, String name, Object value, String accepted) {
-        if (!condition)
-            throw new IllegalArgumentException("'" + value + "' is no value for " + name + ", which is " + accepted);
+        Setting.check(attempts >= 1, "attempts", attempts, "1 or more");
+        Setting.check(!deadline.isNegative(), "deadline", deadline, "zero or more");
+        Setting.check(bufferSize >= 0, "bufferSize", bufferSize, "zero or more bytes");
+        Setting.check(STATUSES.containsAll(statuses), "statuses", statuses, "some of 502, 503 and 504");
     }
 
     /** {@return the default: every request is sent once} */
@@ -152,21 +146,27 @@ public record RetryPolicy(
     }
 
     /**
-     * What speaks against another attempt.
+     * Decides whether a failed attempt is followed by another one. Deadline and budget are not asked here: they depend on
+     * the time, and on other requests.
      *
-     * @param outcome how the last one failed
+     * @param attempt the number of the attempt that has failed, from 1
+     * @param outcome how it has failed
      * @param method the request's method, in its case
-     * @param hasIdempotencyKey whether the request has an {@code Idempotency-Key}
-     * @param replayable whether everything that was read of its body is still there
-     * @return the objection, or {@code null} if there is none
+     * @param hasIdempotencyKey whether the upstream gets an {@code Idempotency-Key}
+     * @param replayable whether everything that was read of the body is still there
+     * @return {@link Verdict.Again} with the longest pause, or {@link Verdict.GiveUp} with the reason
      */
-    public String objection(Outcome outcome, String method, boolean hasIdempotencyKey, boolean replayable) {
+    public Verdict verdict(int attempt, Outcome outcome, String method, boolean hasIdempotencyKey, boolean replayable) {
+        if (attempt >= attempts) return new GiveUp("it was the last one");
         boolean harmless = outcome == Outcome.NOT_SENT || IDEMPOTENT.contains(method);
         boolean keyHelps = outcome != Outcome.STATUS && WITH_KEY.contains(method);
-        if (!harmless && !keyHelps) return method + " is not idempotent";
-        if (!harmless && !hasIdempotencyKey) return method + " is not idempotent, and has no Idempotency-Key";
-        if (!harmless && !idempotencyKeys) return "the policy does not trust an Idempotency-Key";
-        return replayable ? null : "its body is too long to be kept";
+        if (!harmless && !keyHelps) return new GiveUp(method + " is not idempotent");
+        if (!harmless && !hasIdempotencyKey) {
+            return new GiveUp(method + " is not idempotent, and has no Idempotency-Key");
+        }
+        if (!harmless && !idempotencyKeys) return new GiveUp("the policy does not trust an Idempotency-Key");
+        if (!replayable) return new GiveUp("its body is too long to be kept");
+        return new Again(backoff.after(attempt));
     }
 
     /**

@@ -1,9 +1,8 @@
 package pitfalls.step04;
 
 import org.eclipse.jetty.proxy.ProxyHandler;
-import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.Exchange;
+import pitfalls.step02.ProxyError;
 import pitfalls.step03.UrlNormalizingProxy;
 import pitfalls.support.Exercise;
 
@@ -20,22 +19,10 @@ public class RetriesExercise implements RetriesContract {
         }
 
         @Override
-        protected void onServerToProxyResponseFailure(
-                Request clientToProxyRequest,
-                org.eclipse.jetty.client.Request proxyToServerRequest,
-                org.eclipse.jetty.client.Response serverToProxyResponse,
-                Response proxyToClientResponse,
-                Callback proxyToClientCallback,
-                Throwable failure) {
-            // TODO: send the request again, unless the policy objects or has no attempts left. There are errorOf,
-            // which tells what has failed, restart, which clears the response, and handle.
-            super.onServerToProxyResponseFailure(
-                    clientToProxyRequest,
-                    proxyToServerRequest,
-                    serverToProxyResponse,
-                    proxyToClientResponse,
-                    proxyToClientCallback,
-                    failure);
+        protected void onFailure(Exchange exchange, ProxyError error) {
+            // TODO: make another attempt if the policy's verdict is Again. There are exchange.restart, which clears the
+            // response, and attempt. So far the client gets the error.
+            super.onFailure(exchange, error);
         }
 
         @Override

@@ -7,7 +7,6 @@ import static pitfalls.step04.RetryPolicy.Outcome.NOT_SENT;
 import static pitfalls.step04.RetryPolicy.Outcome.STATUS;
 
 import java.time.Duration;
-import java.util.Random;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -15,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step04.RetryPolicy.Backoff;
 import pitfalls.step04.RetryPolicy.Budget;
+import pitfalls.step04.Verdict.Again;
+import pitfalls.step04.Verdict.GiveUp;
 
 class RetryPolicyTest {
     private final RetryPolicy policy = RetryPolicy.idempotent();
@@ -30,46 +31,52 @@ class RetryPolicyTest {
     }
 
     @Test
-    void what_was_not_sent_has_no_objection_against_it() {
-        assertThat(policy.objection(NOT_SENT, "POST", false, true)).isNull();
-        assertThat(policy.objection(NOT_SENT, "LOCK", false, true)).isNull();
+    void what_was_not_sent_is_sent_again() {
+        assertThat(policy.verdict(1, NOT_SENT, "POST", false, true)).isInstanceOf(Again.class);
+        assertThat(policy.verdict(1, NOT_SENT, "LOCK", false, true)).isInstanceOf(Again.class);
     }
 
     @Test
-    void a_body_that_is_gone_is_an_objection_against_everything() {
-        assertThat(policy.objection(NOT_SENT, "GET", false, false)).isEqualTo("its body is too long to be kept");
-        assertThat(policy.objection(DIED, "PUT", false, false)).isEqualTo("its body is too long to be kept");
-        assertThat(policy.objection(DIED, "POST", false, false))
-                .as("the weightier objection comes first")
-                .isEqualTo("POST is not idempotent, and has no Idempotency-Key");
+    void a_body_that_is_gone_speaks_against_everything() {
+        assertThat(policy.verdict(1, NOT_SENT, "GET", false, false))
+                .isEqualTo(new GiveUp("its body is too long to be kept"));
+        assertThat(policy.verdict(1, DIED, "PUT", false, false))
+                .isEqualTo(new GiveUp("its body is too long to be kept"));
+        assertThat(policy.verdict(1, DIED, "POST", false, false))
+                .as("the weightier reason comes first")
+                .isEqualTo(new GiveUp("POST is not idempotent, and has no Idempotency-Key"));
     }
 
     @Test
     void a_method_is_idempotent_only_in_its_case() {
-        assertThat(policy.objection(DIED, "GET", false, true)).isNull();
-        assertThat(policy.objection(DIED, "get", false, true)).isEqualTo("get is not idempotent");
-        assertThat(policy.objection(STATUS, "POST", true, true)).isEqualTo("POST is not idempotent");
+        assertThat(policy.verdict(1, DIED, "GET", false, true)).isInstanceOf(Again.class);
+        assertThat(policy.verdict(1, DIED, "get", false, true)).isEqualTo(new GiveUp("get is not idempotent"));
+        assertThat(policy.verdict(1, STATUS, "POST", true, true)).isEqualTo(new GiveUp("POST is not idempotent"));
     }
 
     @Test
     void a_key_needs_consent() {
-        assertThat(policy.objection(DIED, "POST", false, true))
-                .isEqualTo("POST is not idempotent, and has no Idempotency-Key");
-        assertThat(policy.objection(DIED, "POST", true, true))
-                .isEqualTo("the policy does not trust an Idempotency-Key");
-        assertThat(policy.withIdempotencyKeys(true).objection(DIED, "POST", true, true))
-                .isNull();
+        assertThat(policy.verdict(1, DIED, "POST", false, true))
+                .isEqualTo(new GiveUp("POST is not idempotent, and has no Idempotency-Key"));
+        assertThat(policy.verdict(1, DIED, "POST", true, true))
+                .isEqualTo(new GiveUp("the policy does not trust an Idempotency-Key"));
+        assertThat(policy.withIdempotencyKeys(true).verdict(1, DIED, "POST", true, true))
+                .isInstanceOf(Again.class);
     }
 
     @Test
-    void the_pause_is_anywhere_between_zero_and_its_limit() {
-        var backoff = new Backoff(Duration.ofNanos(1), Duration.ofNanos(3));
-        var random = new Random(42);
+    void the_longest_pause_doubles_up_to_its_limit() {
+        var backoff = new Backoff(Duration.ofMillis(25), Duration.ofMillis(60));
 
-        assertThat(Stream.generate(() -> backoff.after(9, random).toNanos())
-                        .limit(100)
-                        .distinct())
-                .containsExactlyInAnyOrder(0L, 1L, 2L, 3L);
+        assertThat(Stream.of(1, 2, 3, 9).map(backoff::after))
+                .containsExactly(
+                        Duration.ofMillis(25), Duration.ofMillis(50), Duration.ofMillis(60), Duration.ofMillis(60));
+    }
+
+    @Test
+    void the_last_attempt_is_the_last() {
+        assertThat(policy.verdict(2, NOT_SENT, "GET", false, true)).isEqualTo(new Again(Duration.ofMillis(50)));
+        assertThat(policy.verdict(3, NOT_SENT, "GET", false, true)).isEqualTo(new GiveUp("it was the last one"));
     }
 
     @Test
@@ -94,24 +101,20 @@ class RetryPolicyTest {
     @TestFactory
     Stream<DynamicTest> a_bad_value_is_refused_in_one_sentence() {
         return Stream.of(
-                refused(() -> policy.withAttempts(0), "'0' is no value for attempts, which is 1 or more"),
+                refused(() -> policy.withAttempts(0), "attempts must be 1 or more, not 0"),
                 refused(
                         () -> policy.withBackoff(Duration.ofMillis(-1), Duration.ZERO),
-                        "'PT-0.001S' is no value for first, which is zero or more"),
+                        "first must be zero or more, not PT-0.001S"),
                 refused(
                         () -> policy.withBackoff(Duration.ofMillis(2), Duration.ofMillis(1)),
-                        "'PT0.001S' is no value for longest, which is not shorter than the first"),
+                        "longest must be not shorter than the first, not PT0.001S"),
                 refused(
                         () -> policy.withDeadline(Duration.ofMillis(-1)),
-                        "'PT-0.001S' is no value for deadline, which is zero or more"),
-                refused(
-                        () -> policy.withBufferSize(-1),
-                        "'-1' is no value for bufferSize, which is zero or more bytes"),
-                refused(
-                        () -> policy.withStatuses(500),
-                        "'[500]' is no value for statuses, which is some of 502, 503 and 504"),
-                refused(() -> policy.withBudget(101, 3), "'101' is no value for percent, which is 0 to 100"),
-                refused(() -> policy.withBudget(20, -1), "'-1' is no value for minimum, which is zero or more"));
+                        "deadline must be zero or more, not PT-0.001S"),
+                refused(() -> policy.withBufferSize(-1), "bufferSize must be zero or more bytes, not -1"),
+                refused(() -> policy.withStatuses(500), "statuses must be some of 502, 503 and 504, not [500]"),
+                refused(() -> policy.withBudget(101, 3), "percent must be 0 to 100, not 101"),
+                refused(() -> policy.withBudget(20, -1), "minimum must be zero or more, not -1"));
     }
 
     private static DynamicTest refused(Runnable call, String complaint) {

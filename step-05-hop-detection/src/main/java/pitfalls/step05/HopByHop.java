@@ -1,11 +1,10 @@
 package pitfalls.step05;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
@@ -14,63 +13,73 @@ import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpVersion;
 
 /**
- * The fields that end at this hop (RFC 9110, section 7.6.1). Jetty leaves out those of requests as it copies them, but of
- * those of responses only the ones that always end.
+ * The fields that end at this hop (RFC 9110, section 7.6.1): some always, and those that {@code Connection} names. Jetty
+ * leaves out both from requests, but from responses only those that always end.
  */
 public final class HopByHop {
-    /** Options of the connection, and fields that frame the message, which Connection cannot name. */
-    private static final Set<String> NOT_NAMES = Set.of("close", "keep-alive", "content-length", "host");
+    private static final Set<HttpHeader> ALWAYS = EnumSet.of(
+            HttpHeader.CONNECTION,
+            HttpHeader.KEEP_ALIVE,
+            HttpHeader.PROXY_AUTHENTICATE,
+            HttpHeader.PROXY_AUTHORIZATION,
+            HttpHeader.PROXY_CONNECTION,
+            HttpHeader.TE,
+            HttpHeader.TRAILER,
+            HttpHeader.TRANSFER_ENCODING,
+            HttpHeader.UPGRADE);
 
-    private static final List<String> ALWAYS = List.of(
-            "Connection",
-            "Keep-Alive",
-            "Proxy-Authenticate",
-            "Proxy-Authorization",
-            "Proxy-Connection",
-            "TE",
-            "Trailer",
-            "Transfer-Encoding",
-            "Upgrade");
+    /**
+     * What {@code Connection} cannot take away: {@code Host} belongs to the request's target, {@code Content-Length} frames
+     * the body, and {@code Expect} belongs to the body too, which Jetty holds back for the upstream's 100.
+     */
+    private static final Set<String> NEVER = Set.of("host", "content-length", "expect");
 
     private HopByHop() {}
 
     /**
-     * Leaves out what ends here: always the same fields, and those that {@code Connection} names.
+     * Leaves out what ends here.
      *
      * @param fields the fields of a request or a response
      * @return a copy without those that end here
      */
     public static HttpFields endToEnd(HttpFields fields) {
-        var rest = HttpFields.build(fields);
-        namedIn(fields).forEach(rest::remove);
-        ALWAYS.forEach(rest::remove);
+        var rest = HttpFields.build();
+        copyEndToEnd(fields, rest);
         return rest;
     }
 
-    /** Tells it of most messages, and quickly. */
-    private static boolean namesNone(HttpFields fields) {
-        for (HttpField field : fields)
-            if (field.getHeader() == HttpHeader.CONNECTION
-                    && !HttpHeaderValue.KEEP_ALIVE.is(field.getValue())
-                    && !HttpHeaderValue.CLOSE.is(field.getValue())) return false;
-        return true;
+    /** Adds to the copy what does not end here. */
+    static void copyEndToEnd(HttpFields fields, HttpFields.Mutable copy) {
+        Set<String> named = namedByConnection(fields);
+        for (HttpField field : fields) {
+            boolean ends = ALWAYS.contains(field.getHeader()) || named.contains(field.getLowerCaseName());
+            if (!ends) copy.add(field);
+        }
     }
 
-    private static List<String> namedIn(HttpFields fields) {
-        List<String> names = new ArrayList<>();
-        for (HttpField connection : fields.getFields(HttpHeader.CONNECTION))
-            for (String name : connection.getValue().split(","))
-                if (!NOT_NAMES.contains(name.strip().toLowerCase(Locale.ROOT))) names.add(name.strip());
+    /** The names in {@code Connection}, in lower case; most messages have none. */
+    private static Set<String> namedByConnection(HttpFields fields) {
+        Set<String> names = null;
+        for (HttpField field : fields) {
+            boolean mayName = field.getHeader() == HttpHeader.CONNECTION
+                    && !HttpHeaderValue.KEEP_ALIVE.is(field.getValue())
+                    && !HttpHeaderValue.CLOSE.is(field.getValue());
+            if (!mayName) continue;
+            if (names == null) names = new HashSet<>();
+            for (String name : field.getValue().toLowerCase(Locale.ROOT).split(",")) names.add(name.strip());
+        }
+        if (names == null) return Set.of();
+        names.removeAll(NEVER);
         return names;
     }
 
     /** This response without the fields that {@code Connection} names; Jetty leaves out the others. */
     static Response endToEnd(Response response) {
-        if (namesNone(response.getHeaders())) return response;
+        if (namedByConnection(response.getHeaders()).isEmpty()) return response;
         HttpFields fields = endToEnd(response.getHeaders());
         return new Response() {
             @Override
-            public Request getRequest() {
+            public org.eclipse.jetty.client.Request getRequest() {
                 return response.getRequest();
             }
 

@@ -3,13 +3,18 @@ package pitfalls.step05;
 import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.Exchange;
 import pitfalls.step02.ProxyError;
+import pitfalls.step02.Refused;
 import pitfalls.step03.Upstream;
+import pitfalls.step04.RetryingExchange;
 import pitfalls.step04.RetryingProxy;
 
 /**
@@ -41,30 +46,91 @@ public class HopDetectingProxy extends RetryingProxy {
         super(target);
     }
 
-    @Override
-    public boolean handle(
-            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-        if (MaxForwards.isZero(clientToProxyRequest)) {
-            MaxForwards.answer(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-            return true;
-        }
-        if (hopMark.isOn(clientToProxyRequest.getHeaders(), getViaHost())) {
-            var loop = new ProxyError(LOOP, null);
-            refuse(loop, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-            return true;
-        }
-        return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+    /**
+     * A proxy for a later step, which knows better than by one address where a request goes.
+     *
+     * @param httpURIRewriter as for {@link RetryingProxy#RetryingProxy(Function)}
+     */
+    protected HopDetectingProxy(Function<Request, HttpURI> httpURIRewriter) {
+        super(httpURIRewriter);
     }
 
-    /** Called when the client's fields are copied, those aside that {@code Connection} names: none can undo this. */
+    /** Refuses what was here before; and answers what was sent to go no further. */
     @Override
-    protected void addProxyHeaders(
-            Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        super.addProxyHeaders(clientToProxyRequest, proxyToServerRequest);
+    protected void forward(Exchange exchange) {
+        if (MaxForwards.isZero(exchange.clientToProxyRequest)) {
+            MaxForwards.answer(exchange);
+            return;
+        }
+        HttpFields fields = exchange.clientToProxyRequest.getHeaders();
+        if (hopMark.isOn(fields, getViaHost())) throw new Refused(LOOP);
+        super.forward(exchange);
+    }
+
+    /**
+     * Writes this hop's own fields: {@code Via}, the mark and {@code Max-Forwards}. It is called when the client's fields
+     * have been copied, without those that {@code Connection} names, so no client can undo it.
+     *
+     * <p>{@code Via} gets a line of its own, instead of one that joins those of others: Jetty refuses a quote in their
+     * comments.
+     */
+    @Override
+    protected void addViaHeader(Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        String protocol = clientToProxyRequest.getConnectionMetaData().getProtocol();
+        String version = protocol.startsWith("HTTP/") ? protocol.substring("HTTP/".length()) : protocol;
         proxyToServerRequest.headers(fields -> {
-            hopMark.putOn(fields);
-            MaxForwards.decrement(clientToProxyRequest, fields);
+            fields.add(HttpHeader.VIA, version + " " + getViaHost());
+            hopMark.putOn(fields, getViaHost());
+            boolean counts = clientToProxyRequest.getHeaders().contains(HttpHeader.MAX_FORWARDS);
+            if (counts) MaxForwards.decrement(clientToProxyRequest, fields);
         });
+    }
+
+    @Override
+    protected void copyRequestHeaders(
+            Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        proxyToServerRequest.headers(copy -> {
+            HopByHop.copyEndToEnd(clientToProxyRequest.getHeaders(), copy);
+            if (getProxyToServerHost() != null) copy.put(HttpHeader.HOST, getProxyToServerHost());
+        });
+    }
+
+    @Override
+    protected org.eclipse.jetty.client.Response.CompleteListener newServerToProxyResponseListener(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback) {
+        return new EndToEndListener(RetryingExchange.of(clientToProxyRequest), proxyToServerRequest);
+    }
+
+    /** Passes a response on as step 4 does, without the fields that end at this hop. */
+    protected class EndToEndListener extends AttemptListener {
+
+        /**
+         * A listener for one attempt, to be made just before its request is sent.
+         *
+         * @param exchange the exchange
+         * @param proxyToServerRequest the request of the attempt
+         */
+        public EndToEndListener(RetryingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+            super(exchange, proxyToServerRequest);
+        }
+
+        @Override
+        public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
+            super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
+        }
+    }
+
+    @Override
+    protected void onServerToProxyResponse103EarlyHints(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            HttpFields fields,
+            Response proxyToClientResponse) {
+        super.onServerToProxyResponse103EarlyHints(
+                clientToProxyRequest, proxyToServerRequest, HopByHop.endToEnd(fields), proxyToClientResponse);
     }
 
     /** {@return how a request that comes back is known; {@link HopMark#via()} unless set} */
@@ -92,77 +158,10 @@ public class HopDetectingProxy extends RetryingProxy {
 
     @Override
     protected void doStart() throws Exception {
-        if (getViaHost() == null)
+        if (getViaHost() == null) {
             setViaHost("proxy-"
                     + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt()));
+        }
         super.doStart();
-    }
-
-    /**
-     * {@code Host} belongs to the request's target, and {@code Expect} to its body, which Jetty holds back for the
-     * upstream's 100: neither can be left out, whatever {@code Connection} names.
-     */
-    @Override
-    protected void copyRequestHeaders(
-            Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        super.copyRequestHeaders(clientToProxyRequest, proxyToServerRequest);
-        HttpFields fields = clientToProxyRequest.getHeaders();
-        proxyToServerRequest.headers(copied -> {
-            if (getProxyToServerHost() == null) copied.put(HttpHeader.HOST, fields.get(HttpHeader.HOST));
-            copied.put(HttpHeader.EXPECT, fields.get(HttpHeader.EXPECT));
-        });
-    }
-
-    /** Adds a line of its own, instead of reading those of others: Jetty refuses a quote in their comments. */
-    @Override
-    protected void addViaHeader(Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        String protocol = clientToProxyRequest.getConnectionMetaData().getProtocol();
-        String version = protocol.startsWith("HTTP/") ? protocol.substring("HTTP/".length()) : protocol;
-        proxyToServerRequest.headers(fields -> fields.add(HttpHeader.VIA, version + " " + getViaHost()));
-    }
-
-    @Override
-    protected org.eclipse.jetty.client.Response.CompleteListener newServerToProxyResponseListener(
-            Request clientToProxyRequest,
-            org.eclipse.jetty.client.Request proxyToServerRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback) {
-        return new EndToEndListener(
-                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
-    }
-
-    /** Passes a response on, without the fields that end at this hop. */
-    protected class EndToEndListener extends ProxyResponseListener {
-
-        /**
-         * A listener for one exchange.
-         *
-         * @param clientToProxyRequest the client's request
-         * @param proxyToServerRequest the request that was made of it
-         * @param proxyToClientResponse the response to be made
-         * @param proxyToClientCallback completed when it was sent
-         */
-        public EndToEndListener(
-                Request clientToProxyRequest,
-                org.eclipse.jetty.client.Request proxyToServerRequest,
-                Response proxyToClientResponse,
-                Callback proxyToClientCallback) {
-            super(clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
-        }
-
-        @Override
-        public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
-            super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
-        }
-    }
-
-    @Override
-    protected void onServerToProxyResponse103EarlyHints(
-            Request clientToProxyRequest,
-            org.eclipse.jetty.client.Request proxyToServerRequest,
-            HttpFields fields,
-            Response proxyToClientResponse) {
-        super.onServerToProxyResponse103EarlyHints(
-                clientToProxyRequest, proxyToServerRequest, HopByHop.endToEnd(fields), proxyToClientResponse);
     }
 }

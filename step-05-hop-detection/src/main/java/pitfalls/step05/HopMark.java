@@ -12,7 +12,7 @@ import org.eclipse.jetty.http.HttpHeader;
 public interface HopMark {
 
     /**
-     * Looks for the mark; must not throw.
+     * Looks for the mark.
      *
      * @param fields the fields of the request that a client sent
      * @param pseudonym the proxy's name in {@code Via}, for a mark that uses it
@@ -24,8 +24,9 @@ public interface HopMark {
      * Leaves the mark.
      *
      * @param fields the fields of the request that goes to the upstream; its {@code Via} is written already
+     * @param pseudonym the proxy's name in {@code Via}, for a mark that uses it
      */
-    void putOn(HttpFields.Mutable fields);
+    void putOn(HttpFields.Mutable fields, String pseudonym);
 
     /**
      * The default: the pseudonym of this proxy in the {@code Via} field (RFC 9110, section 7.6.3), which each proxy
@@ -45,8 +46,8 @@ public interface HopMark {
             }
 
             @Override
-            public void putOn(HttpFields.Mutable fields) {
-                // Jetty has written the pseudonym.
+            public void putOn(HttpFields.Mutable fields, String pseudonym) {
+                // Every proxy writes its Via anyway.
             }
         };
     }
@@ -63,10 +64,11 @@ public interface HopMark {
      */
     static HopMark field(String name) {
         Objects.requireNonNull(name);
-        if (!name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+") || HttpHeader.CACHE.get(name) != null)
+        if (!name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+") || HttpHeader.CACHE.get(name) != null) {
             throw new IllegalArgumentException("'" + name
                     + "' is no name for a mark, which is a field name that HTTP has no other use for, such as"
                     + " X-MiniKV-Forwarded");
+        }
         return new HopMark() {
             @Override
             public boolean isOn(HttpFields fields, String pseudonym) {
@@ -74,7 +76,7 @@ public interface HopMark {
             }
 
             @Override
-            public void putOn(HttpFields.Mutable fields) {
+            public void putOn(HttpFields.Mutable fields, String pseudonym) {
                 fields.put(new HttpField(name, "1"));
             }
         };

@@ -1,14 +1,14 @@
 package pitfalls.step05;
 
-import java.nio.charset.StandardCharsets;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import java.util.Set;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
-import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.Exchange;
 
 /** {@code Max-Forwards} on TRACE and OPTIONS (RFC 9110, section 7.6.2): how a client asks one hop after the other. */
 final class MaxForwards {
@@ -24,22 +24,21 @@ final class MaxForwards {
 
     /** Counts this hop, in the fields that go to the upstream. */
     static void decrement(Request clientToProxyRequest, HttpFields.Mutable proxyToServerFields) {
+        if (!METHODS.contains(clientToProxyRequest.getMethod())) return;
         long left = left(clientToProxyRequest);
-        if (METHODS.contains(clientToProxyRequest.getMethod()) && left > 0)
-            proxyToServerFields.put(HttpHeader.MAX_FORWARDS, left - 1);
+        if (left > 0) proxyToServerFields.put(HttpHeader.MAX_FORWARDS, left - 1);
     }
 
     /** Answers as the final recipient: OPTIONS with what may be asked, TRACE with what has arrived. */
-    static void answer(Request clientToProxyRequest, Response proxyToClientResponse, Callback callback) {
-        proxyToClientResponse.setStatus(200);
-        var fields = proxyToClientResponse.getHeaders();
-        if (clientToProxyRequest.getMethod().equals("OPTIONS")) {
+    static void answer(Exchange exchange) {
+        HttpFields.Mutable fields = exchange.proxyToClientResponse.getHeaders();
+        exchange.proxyToClientResponse.setStatus(200);
+        if (exchange.clientToProxyRequest.getMethod().equals("OPTIONS")) {
             fields.put(HttpHeader.ALLOW, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
-            proxyToClientResponse.write(true, BufferUtil.EMPTY_BUFFER, callback);
+            exchange.answer(BufferUtil.EMPTY_BUFFER);
         } else {
             fields.put(HttpHeader.CONTENT_TYPE, "message/http");
-            var received = BufferUtil.toBuffer(received(clientToProxyRequest), StandardCharsets.ISO_8859_1);
-            proxyToClientResponse.write(true, received, callback);
+            exchange.answer(ISO_8859_1.encode(received(exchange.clientToProxyRequest)));
         }
     }
 
@@ -49,12 +48,14 @@ final class MaxForwards {
                 .formatted(
                         clientToProxyRequest.getHttpURI().getPathQuery(),
                         clientToProxyRequest.getConnectionMetaData().getProtocol()));
-        for (HttpField field : clientToProxyRequest.getHeaders())
-            if (!SENSITIVE.contains(field.getLowerCaseName()))
+        for (HttpField field : clientToProxyRequest.getHeaders()) {
+            if (!SENSITIVE.contains(field.getLowerCaseName())) {
                 text.append(field.getName())
                         .append(": ")
                         .append(field.getValue())
                         .append("\r\n");
+            }
+        }
         return text.append("\r\n").toString();
     }
 

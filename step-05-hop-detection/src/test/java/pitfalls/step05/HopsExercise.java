@@ -1,9 +1,7 @@
 package pitfalls.step05;
 
 import org.eclipse.jetty.proxy.ProxyHandler;
-import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.Exchange;
 import pitfalls.step04.RetryingProxy;
 import pitfalls.support.Exercise;
 
@@ -20,10 +18,9 @@ public class HopsExercise implements HopsContract {
         }
 
         @Override
-        public boolean handle(
-                Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        protected void forward(Exchange exchange) {
             // TODO: refuse a request that was here before, with 508 and the error proxy_loop_detected. The mark tells.
-            return super.handle(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+            super.forward(exchange);
         }
 
         // TODO: put the mark on what goes to the upstream, in a hook where no client can take it away.

@@ -9,6 +9,7 @@ import static pitfalls.support.Loopback.targetOf;
 import java.net.InetAddress;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -131,6 +132,30 @@ class HopsTest {
         }
 
         @Test
+        void a_mark_with_a_bug_is_a_500_through_the_responder() throws Exception {
+            var upstream = loopback.upstream();
+            var proxy = new HopDetectingProxy(targetOf(upstream));
+            proxy.setHopMark(new HopMark() {
+                @Override
+                public boolean isOn(HttpFields fields, String pseudonym) {
+                    throw new IllegalStateException("a bug in the mark");
+                }
+
+                @Override
+                public void putOn(HttpFields.Mutable fields, String pseudonym) {
+                    // Nothing comes this far.
+                }
+            });
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(500);
+            assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
+            assertThat(response.body()).doesNotContain("bug");
+        }
+
+        @Test
         void a_loop_is_one_line_in_the_log() throws Exception {
             var upstream = loopback.upstream();
             var proxy = new HopDetectingProxy(targetOf(upstream));
@@ -141,7 +166,8 @@ class HopsTest {
                 client.sendRequest("GET /x", "X-MiniKV-Forwarded: 1").receiveResponse();
 
                 assertThat(log.lines())
-                        .containsExactly("WARN answered 508 proxy_loop_detected for GET /x to no upstream: refused");
+                        .containsExactly(
+                                "WARN answered 508 proxy_loop_detected for GET /x to no upstream: refused [request ID]");
             }
         }
 
@@ -211,15 +237,6 @@ class HopsTest {
 
                         assertThat(handledAgain).hasValue(0);
                     }));
-        }
-
-        @Test
-        void the_mark_can_be_asked_for() {
-            var proxy = new HopDetectingProxy("http://127.0.0.1:1");
-
-            proxy.setHopMark(MARKER);
-
-            assertThat(proxy.getHopMark()).isSameAs(MARKER);
         }
 
         @TestFactory

@@ -1,20 +1,12 @@
 package pitfalls.step06;
 
-import java.util.Objects;
-import java.util.Optional;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.http.HttpException;
-import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
-import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.HostPort;
 import org.eclipse.jetty.util.URIUtil;
 import pitfalls.step02.ProxyError;
 import pitfalls.step03.Upstream;
-import pitfalls.step05.HopByHop;
 import pitfalls.step05.HopDetectingProxy;
 
 /**
@@ -33,11 +25,9 @@ public class DirectedProxy extends HopDetectingProxy {
             "proxy_internal_error",
             "The proxy could not find out which upstream server is the right one. Its log tells its operator more.");
 
-    private static final String NONE_YET = "http://chosen-by-the-director.invalid"; // rewriteHttpURI is overridden
     private static final long DESTINATION_IDLE_MS = 60_000;
 
-    private final Director director;
-    private TrustedPeers trustedPeers = TrustedPeers.NONE;
+    private final Route route;
 
     /**
      * A proxy to one target.
@@ -55,65 +45,36 @@ public class DirectedProxy extends HopDetectingProxy {
      * @param director not {@code null}
      */
     public DirectedProxy(Director director) {
-        super(NONE_YET);
-        this.director = Objects.requireNonNull(director);
+        this(new Route(director));
     }
 
-    /** Called for every attempt. */
-    @Override
-    protected HttpURI rewriteHttpURI(Request clientToProxyRequest) {
-        Optional<Upstream> upstream;
-        try {
-            upstream = director.upstreamOf(asForwarded(clientToProxyRequest));
-        } catch (Exception x) {
-            if (x instanceof HttpException && x instanceof RuntimeException chosen) throw chosen;
-            throw new Undirected(DIRECTOR_FAILED, x);
-        }
-        return upstream.orElseThrow(() -> new Undirected(NO_UPSTREAM, null))
-                .resolve(clientToProxyRequest.getHttpURI().getPathQuery());
+    /** Jetty calls the route from {@link #rewriteHttpURI}, for every attempt. */
+    private DirectedProxy(Route route) {
+        super(route);
+        this.route = route;
     }
 
-    /** Called when the client's fields are copied: what is written here, no client can undo. */
-    @Override
-    protected void addProxyHeaders(
-            Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        super.addProxyHeaders(clientToProxyRequest, proxyToServerRequest);
-        if (getProxyToServerHost() == null)
-            proxyToServerRequest.headers(fields -> fields.put(HttpHeader.HOST, authorityOf(proxyToServerRequest)));
-    }
-
-    /** Both families, {@code Forwarded} and {@code X-Forwarded-…}. */
+    /**
+     * Tells the upstream whom the request is for, in {@code Host}, and whom it comes from, in {@code Forwarded} and
+     * {@code X-Forwarded-…}. It is called when the client's fields have been copied, so no client can undo it.
+     */
     @Override
     protected void addForwardedHeader(
             Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        boolean trusted = trustedPeers.contains(clientToProxyRequest);
+        String host = HostPort.normalizeHost(proxyToServerRequest.getHost());
+        int port = proxyToServerRequest.getPort();
+        boolean isDefault = port == URIUtil.getDefaultPortForScheme(proxyToServerRequest.getScheme());
+        boolean trusted = route.trustedPeers.contains(clientToProxyRequest);
         proxyToServerRequest.headers(fields -> {
-            if (!trusted) ForwardedFields.drop(fields);
+            if (getProxyToServerHost() == null) fields.put(HttpHeader.HOST, isDefault ? host : host + ":" + port);
+            if (!trusted) ForwardedFields.drop(clientToProxyRequest.getHeaders(), fields);
             ForwardedFields.append(clientToProxyRequest, fields);
         });
     }
 
-    /** The request as the upstream will see it: a client cannot choose by a field that goes no further. */
-    private Request asForwarded(Request clientToProxyRequest) {
-        return new Request.Wrapper(clientToProxyRequest) {
-            @Override
-            public HttpFields getHeaders() {
-                var fields = HttpFields.build(HopByHop.endToEnd(super.getHeaders()));
-                if (!trustedPeers.contains(clientToProxyRequest)) ForwardedFields.drop(fields);
-                return fields.asImmutable();
-            }
-        };
-    }
-
-    private static String authorityOf(org.eclipse.jetty.client.Request request) {
-        String host = HostPort.normalizeHost(request.getHost());
-        boolean isDefault = request.getPort() == URIUtil.getDefaultPortForScheme(request.getScheme());
-        return isDefault ? host : host + ":" + request.getPort();
-    }
-
     /** {@return the director} */
     public Director getDirector() {
-        return director;
+        return route.director;
     }
 
     /**
@@ -127,29 +88,7 @@ public class DirectedProxy extends HopDetectingProxy {
      * @throws IllegalArgumentException if one is neither, in one sentence
      */
     public void setTrustedPeers(String... ranges) {
-        trustedPeers = TrustedPeers.parse(ranges);
-    }
-
-    /** A request without an upstream was refused for a reason of this step's. */
-    @Override
-    protected void refuse(
-            ProxyError error,
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback) {
-        var cause = error.cause() instanceof Undirected undirected ? undirected.error : error;
-        super.refuse(cause, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
-    }
-
-    private static final class Undirected extends RuntimeException {
-        private static final long serialVersionUID = 1;
-
-        private final transient ProxyError error;
-
-        private Undirected(ProxyError.Kind kind, Exception cause) {
-            super(cause);
-            this.error = new ProxyError(kind, cause);
-        }
+        route.trustedPeers = TrustedPeers.parse(ranges);
     }
 
     /** Adds nothing that the client did not send, and lets go of upstreams that are no longer chosen. */

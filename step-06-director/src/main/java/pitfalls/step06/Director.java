@@ -26,7 +26,8 @@ public interface Director {
      *     those that end at this hop, and {@code Forwarded} and {@code X-Forwarded-…} of a peer that is not trusted
      * @return the upstream; empty if none is known at the moment, which the client is told with 503
      * @throws Exception if it cannot be found out, which the client is told with 502, and the log with the cause; or
-     *     with the status of choice if it is an {@link org.eclipse.jetty.http.HttpException}
+     *     with a status that you choose if it is a {@link pitfalls.step02.Refused} or Jetty's
+     *     {@link org.eclipse.jetty.http.HttpException}
      */
     Optional<Upstream> upstreamOf(Request clientToProxyRequest) throws Exception;
 
@@ -98,7 +99,7 @@ public interface Director {
     /**
      * A second choice.
      *
-     * @param other who is asked where this one knows no upstream
+     * @param other is asked where this one knows no upstream
      * @return a director that asks both
      */
     default Director orElse(Director other) {

@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -15,33 +16,66 @@ import org.eclipse.jetty.server.Request;
  * What an upstream is told of a client behind a proxy: {@code Forwarded} (RFC 7239), and the older {@code X-Forwarded-For},
  * {@code -Host} and {@code -Proto}.
  */
-final class ForwardedFields {
+public final class ForwardedFields {
 
     private ForwardedFields() {}
 
     /**
-     * Takes all of both families out of these fields, also those that {@link #append} does not write, and those with
-     * underscores, which some upstreams take for hyphens.
+     * Tells the fields of both families, also those that no proxy writes any more, and those with underscores, which some
+     * upstreams take for hyphens.
+     *
+     * @param name the name of a field
+     * @return whether it says something of the client that only a proxy may say
      */
-    static void drop(HttpFields.Mutable fields) {
-        for (var field = fields.iterator(); field.hasNext(); ) {
-            String name = field.next().getLowerCaseName().replace('_', '-');
-            if (name.startsWith("x-forwarded") || name.equals("forwarded")) field.remove();
+    public static boolean isForwardedField(String name) {
+        String plain = name.toLowerCase(Locale.ROOT).replace('_', '-');
+        return plain.startsWith("x-forwarded") || plain.equals("forwarded");
+    }
+
+    /** Takes out of the copy what the client says of itself, and leaves what a proxy has written. */
+    static void drop(HttpFields clientToProxyFields, HttpFields.Mutable copy) {
+        for (HttpField field : clientToProxyFields) {
+            String name = field.getLowerCaseName();
+            if (name.contains("forwarded") && isForwardedField(name)) copy.remove(name);
         }
+    }
+
+    /** These fields without both families. */
+    static HttpFields without(HttpFields fields) {
+        var rest = HttpFields.build(fields);
+        drop(fields, rest);
+        return rest.asImmutable();
     }
 
     /** Adds this hop to these fields, behind the hops that are there already. */
     static void append(Request clientToProxyRequest, HttpFields.Mutable fields) {
         InetAddress peer = peerOf(clientToProxyRequest) instanceof InetSocketAddress inet ? inet.getAddress() : null;
-        String host = hostOf(clientToProxyRequest);
+        String address = peer == null ? "unknown" : peer.getHostAddress().split("%", 2)[0]; // without the zone
+        String node = peer instanceof Inet6Address ? "\"[" + address + "]\"" : address; // RFC 7239, section 6
         String proto = clientToProxyRequest.isSecure() ? "https" : "http";
+        boolean hasHostField =
+                clientToProxyRequest.getConnectionMetaData().getHttpVersion().getVersion() < 20;
+        String host = hasHostField
+                ? clientToProxyRequest.getHeaders().get(HttpHeader.HOST)
+                : clientToProxyRequest.getHttpURI().getAuthority();
+        if (host != null && host.isEmpty()) host = null; // the client does not say what it takes the proxy for
 
-        append(fields, HttpHeader.X_FORWARDED_FOR, peer == null ? "unknown" : textOf(peer));
-        if (host != null) append(fields, HttpHeader.X_FORWARDED_HOST, host);
-        append(fields, HttpHeader.X_FORWARDED_PROTO, proto);
-
+        List<HttpField> hop = new ArrayList<>();
+        hop.add(new HttpField(HttpHeader.X_FORWARDED_FOR, address));
+        if (host != null) hop.add(new HttpField(HttpHeader.X_FORWARDED_HOST, host));
+        hop.add(new HttpField(HttpHeader.X_FORWARDED_PROTO, proto));
         String hostPart = host == null ? "" : ";host=" + HttpField.PARAMETER_TOKENIZER.quote(host);
-        append(fields, HttpHeader.FORWARDED, "for=" + nodeOf(peer) + hostPart + ";proto=" + proto);
+        hop.add(new HttpField(HttpHeader.FORWARDED, "for=" + node + hostPart + ";proto=" + proto));
+        for (HttpField field : hop) {
+            fields.put(fields.contains(field.getHeader()) ? joined(fields, field) : field);
+        }
+    }
+
+    private static HttpField joined(HttpFields before, HttpField hop) {
+        List<String> values = new ArrayList<>(before.getValuesList(hop.getHeader()));
+        values.removeIf(String::isBlank);
+        values.add(hop.getValue());
+        return new HttpField(hop.getHeader(), String.join(", ", values));
     }
 
     /** Who is at the other end of the connection. */
@@ -51,37 +85,5 @@ final class ForwardedFields {
                 .getConnection()
                 .getEndPoint()
                 .getRemoteSocketAddress();
-    }
-
-    /** What the client takes the proxy for; {@code null} if it does not say. */
-    private static String hostOf(Request clientToProxyRequest) {
-        boolean hasField =
-                clientToProxyRequest.getConnectionMetaData().getHttpVersion().getVersion() < 20;
-        String host = hasField
-                ? clientToProxyRequest.getHeaders().get(HttpHeader.HOST)
-                : clientToProxyRequest.getHttpURI().getAuthority();
-        return host == null || host.isEmpty() ? null : host;
-    }
-
-    private static void append(HttpFields.Mutable fields, HttpHeader name, String value) {
-        List<String> values = fields.contains(name) ? new ArrayList<>(fields.getValuesList(name)) : List.of();
-        if (!values.isEmpty()) {
-            values.removeIf(String::isBlank);
-            values.add(value);
-            value = String.join(", ", values);
-        }
-        fields.put(name, value);
-    }
-
-    private static String textOf(InetAddress address) {
-        String text = address.getHostAddress();
-        int zone = text.indexOf('%'); // means something on this machine only
-        return zone < 0 ? text : text.substring(0, zone);
-    }
-
-    /** A node of RFC 7239, section 6: an IPv6 address is in brackets, and quoted for its colons. */
-    private static String nodeOf(InetAddress address) {
-        if (address == null) return "unknown";
-        return address instanceof Inet6Address ? "\"[" + textOf(address) + "]\"" : textOf(address);
     }
 }

@@ -262,7 +262,7 @@ public interface DirectorContract extends LoopbackTest {
             assertThat(response.status()).isEqualTo(502);
             assertThat(response.body()).doesNotContain("consensus");
             assertThat(log.first())
-                    .isEqualTo("WARN answered 502 proxy_internal_error for GET /x to no upstream:"
+                    .startsWith("WARN answered 502 proxy_internal_error for GET /x to no upstream:"
                             + " java.lang.IllegalStateException: no route to the consensus");
         }
     }

@@ -29,17 +29,10 @@ final class FramedRequest extends Request.Wrapper {
         return isFramed ? clientToProxyRequest : new FramedRequest(clientToProxyRequest);
     }
 
-    /** Whether this request, framed, has a body. */
-    static boolean hasBody(Request clientToProxyRequest) {
-        return clientToProxyRequest.getLength() > 0
-                || clientToProxyRequest.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
-    }
-
     /** Lets go of what was read and will not be sent. */
-    static void release(Request clientToProxyRequest) {
-        if (!(clientToProxyRequest instanceof FramedRequest framed) || framed.first == null) return;
-        framed.first.release();
-        framed.first = null;
+    void release() {
+        if (first != null) first.release();
+        first = null;
     }
 
     @Override

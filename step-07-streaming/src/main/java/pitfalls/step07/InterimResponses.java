@@ -1,31 +1,42 @@
 package pitfalls.step07;
 
 import org.eclipse.jetty.client.EarlyHintsProtocolHandler;
-import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http.HttpVersion;
+import pitfalls.step02.Exchange;
+import pitfalls.step05.HopByHop;
 
 /**
- * Takes the interim responses (1xx) for which Jetty's client has no handler, and which it would take for the final one:
+ * Passes on the interim responses (1xx) for which Jetty's client has no handler, and which it would take for the final one:
  * all but 102, 103 and an awaited 100. It is an early-hints handler because only there Jetty has what it takes to go on
  * after an interim response.
  */
 final class InterimResponses extends EarlyHintsProtocolHandler {
-    private static final String LISTENER = InterimResponses.class.getName() + ".listener";
-    private static final String STATUS = InterimResponses.class.getName() + ".status";
-    private static final String CONTINUED = InterimResponses.class.getName() + ".continued";
+    private static final String ATTRIBUTE = InterimResponses.class.getName();
 
-    /** Who passes them on. */
-    interface Listener {
-        void onInterim(int status, HttpFields fields);
+    /** Those that answer one request. */
+    private static final class Received {
+        private final Exchange exchange;
+        private int status;
+        private boolean continued;
+
+        private Received(Exchange exchange) {
+            this.exchange = exchange;
+        }
     }
 
-    /** Has this listener called for those that answer this request. */
-    static void listen(Request proxyToServerRequest, Listener listener) {
-        proxyToServerRequest.attribute(LISTENER, listener);
+    /** Has those that answer this request passed on to the exchange's client. */
+    static void passOn(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        proxyToServerRequest.attribute(ATTRIBUTE, new Received(exchange));
+    }
+
+    /** Whether this client knows them: an HTTP/1.0 client would take one for the final response (RFC 9110, section 15.2). */
+    static boolean understands(org.eclipse.jetty.server.Request clientToProxyRequest) {
+        return clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
     }
 
     @Override
@@ -34,26 +45,24 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
     }
 
     @Override
-    public boolean accept(Request proxyToServerRequest, Response serverToProxyResponse) {
+    public boolean accept(org.eclipse.jetty.client.Request proxyToServerRequest, Response serverToProxyResponse) {
         int status = serverToProxyResponse.getStatus();
         if (!HttpStatus.isInterim(status)) return false;
-        if (status == HttpStatus.CONTINUE_100 && isAwaited(proxyToServerRequest)) {
-            proxyToServerRequest.attribute(CONTINUED, true);
-            return false;
-        }
-        proxyToServerRequest.attribute(STATUS, status);
-        return true;
-    }
-
-    private static boolean isAwaited(Request proxyToServerRequest) {
-        return proxyToServerRequest.getHeaders().contains(HttpHeader.EXPECT, HttpHeaderValue.CONTINUE.asString())
-                && !proxyToServerRequest.getAttributes().containsKey(CONTINUED);
+        if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) return false;
+        received.status = status;
+        boolean isAwaited = status == HttpStatus.CONTINUE_100
+                && !received.continued
+                && proxyToServerRequest.getHeaders().contains(HttpHeader.EXPECT, HttpHeaderValue.CONTINUE.asString());
+        received.continued |= isAwaited;
+        return !isAwaited;
     }
 
     @Override
-    protected void onEarlyHints(Request proxyToServerRequest, HttpFields fields) {
-        var attributes = proxyToServerRequest.getAttributes();
-        if (attributes.get(LISTENER) instanceof Listener listener)
-            listener.onInterim((int) attributes.get(STATUS), fields);
+    protected void onEarlyHints(org.eclipse.jetty.client.Request proxyToServerRequest, HttpFields fields) {
+        var received = (Received) proxyToServerRequest.getAttributes().get(ATTRIBUTE);
+        boolean mayPass = received.status != HttpStatus.CONTINUE_100; // which is Jetty's own to send
+        if (mayPass && understands(received.exchange.clientToProxyRequest)) {
+            received.exchange.proxyToClientResponse.writeInterim(received.status, HopByHop.endToEnd(fields));
+        }
     }
 }

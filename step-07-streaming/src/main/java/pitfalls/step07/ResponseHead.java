@@ -1,6 +1,5 @@
 package pitfalls.step07;
 
-import java.time.Duration;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpStatus;
@@ -9,6 +8,7 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.Invocable;
+import pitfalls.step07.watch.Deadlines;
 
 /**
  * The head of a response, which waits for the first byte of its body for a moment only: an event stream that has no event
@@ -16,59 +16,22 @@ import org.eclipse.jetty.util.thread.Invocable;
  */
 final class ResponseHead {
     private final Response proxyToClientResponse;
-    private final Duration patience;
+    private final Timeouts timeouts;
     private final Deadlines deadlines;
 
     private Deadlines.Deadline sending;
     private boolean writing;
-    private Runnable then;
+    private Runnable afterWriting;
 
-    ResponseHead(Response proxyToClientResponse, Duration patience, Deadlines deadlines) {
+    ResponseHead(Response proxyToClientResponse, Timeouts timeouts, Deadlines deadlines) {
         this.proxyToClientResponse = proxyToClientResponse;
-        this.patience = patience;
+        this.timeouts = timeouts;
         this.deadlines = deadlines;
     }
 
-    /**
-     * This body, where nobody waits for long before the head was sent.
-     *
-     * @param onWait called before the body is waited for
-     */
-    Content.Source of(Content.Source body, Runnable onWait) {
-        return body instanceof Body known ? known : new Body(body, onWait);
-    }
-
-    /** Runs the task now, or when the head, which is just being written, has been. */
-    void settled(Runnable task) {
-        settled(task, task);
-    }
-
-    private void settled(Runnable now, Runnable later) {
-        synchronized (this) {
-            if (sending != null) sending.cancel();
-            sending = null;
-            if (writing) then = later;
-            if (writing) return;
-        }
-        now.run();
-    }
-
-    /**
-     * Runs the task, which ends the response; before, sends the head of one that never has a body. Jetty would take the
-     * length of what it has written for that of the body that a GET would get, and say 0 (RFC 9110, section 8.6).
-     */
-    void sentWithoutLength(String method, Runnable task) {
-        boolean bodyElsewhere =
-                HttpMethod.HEAD.is(method) || proxyToClientResponse.getStatus() == HttpStatus.NOT_MODIFIED_304;
-        boolean hasLength = proxyToClientResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
-        if (!bodyElsewhere || hasLength || proxyToClientResponse.isCommitted()) task.run();
-        else
-            proxyToClientResponse.write(
-                    false, BufferUtil.EMPTY_BUFFER, Callback.from(Invocable.InvocationType.NON_BLOCKING, task));
-    }
-
-    private synchronized void sendSoon() {
-        if (!proxyToClientResponse.isCommitted()) sending = deadlines.after(patience, this::send);
+    /** Sends the head soon, if no byte of the body comes before. */
+    synchronized void sendSoon() {
+        if (sending == null && !writing) sending = deadlines.after(timeouts.head(), this::send);
     }
 
     private void send() {
@@ -86,35 +49,80 @@ final class ResponseHead {
         Runnable task;
         synchronized (this) {
             writing = false;
-            task = then;
-            then = null;
+            task = afterWriting;
+            afterWriting = null;
         }
         if (task != null) task.run();
     }
 
-    private final class Body implements Content.Source, Invocable {
+    /** Runs the first task now, and the head is not sent alone any more; or the second when it has just been written. */
+    void whenSettled(Runnable now, Runnable later) {
+        synchronized (this) {
+            if (sending != null) sending.cancel();
+            sending = null;
+            if (writing) afterWriting = later;
+            if (writing) return;
+        }
+        now.run();
+    }
+
+    /**
+     * Runs the task, which ends the response; before, sends the head of a response to HEAD, or of a 304. Jetty would make up a
+     * {@code Content-Length} of 0 for them, the length of what it has written, and not that of the body that a GET would
+     * get (RFC 9110, section 8.6).
+     */
+    void endWithoutInventedLength(String method, Runnable end) {
+        boolean bodyElsewhere =
+                HttpMethod.HEAD.is(method) || proxyToClientResponse.getStatus() == HttpStatus.NOT_MODIFIED_304;
+        boolean hasLength = proxyToClientResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
+        if (!bodyElsewhere || hasLength || proxyToClientResponse.isCommitted()) {
+            end.run();
+        } else {
+            proxyToClientResponse.write(
+                    false, BufferUtil.EMPTY_BUFFER, Callback.from(Invocable.InvocationType.NON_BLOCKING, end));
+        }
+    }
+
+    /** The body of a response, where nobody waits for long before the head was sent. */
+    final class Body implements Content.Source, Invocable {
         private final Content.Source body;
         private final Runnable onWait;
+        private Runnable onLastBytes;
+        private long bytesLeft;
 
-        private Body(Content.Source body, Runnable onWait) {
+        /**
+         * @param contentLength how many bytes are announced; less than 0 if that is unknown
+         * @param onWait called before more of the body is waited for
+         * @param onLastBytes called once, before the last bytes are handed on
+         */
+        Body(Content.Source body, long contentLength, Runnable onWait, Runnable onLastBytes) {
             this.body = body;
+            this.bytesLeft = contentLength;
             this.onWait = onWait;
+            this.onLastBytes = onLastBytes;
         }
 
         @Override
         public Content.Chunk read() {
-            return body.read();
+            Content.Chunk chunk = body.read();
+            if (chunk == null || Content.Chunk.isFailure(chunk)) return chunk;
+            bytesLeft -= chunk.remaining();
+            if ((bytesLeft == 0 || chunk.isLast()) && onLastBytes != null) {
+                onLastBytes.run();
+                onLastBytes = null;
+            }
+            return chunk;
         }
 
         @Override
         public void demand(Runnable task) {
-            onWait.run();
+            if (bytesLeft != 0) onWait.run();
             if (proxyToClientResponse.isCommitted()) {
                 body.demand(task);
             } else {
                 sendSoon();
                 Runnable again = () -> body.demand(task); // on a thread that may read it
-                body.demand(Invocable.from(Invocable.getInvocationType(task), () -> settled(task, again)));
+                body.demand(Invocable.from(Invocable.getInvocationType(task), () -> whenSettled(task, again)));
             }
         }
 

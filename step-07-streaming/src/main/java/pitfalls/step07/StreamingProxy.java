@@ -3,24 +3,23 @@ package pitfalls.step07;
 import java.time.Duration;
 import java.util.Objects;
 import org.eclipse.jetty.client.AbstractConnectionPool;
-import org.eclipse.jetty.client.ContentSourceRequestContent;
 import org.eclipse.jetty.client.ContinueProtocolHandler;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpStatus;
-import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
-import pitfalls.step02.ProxyError;
-import pitfalls.step05.HopByHop;
+import pitfalls.step02.Exchange;
+import pitfalls.step04.Setting;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.step06.Director;
+import pitfalls.step07.tunnel.Tunnels;
+import pitfalls.step07.watch.Deadlines;
 
 /**
  * The {@link DirectedProxy}, with streams that flow, for as long as they like: heads before bodies, quiet streams,
@@ -28,10 +27,10 @@ import pitfalls.step06.Director;
  */
 public class StreamingProxy extends DirectedProxy {
     private final Tunnels tunnels = new Tunnels();
-    private Timeouts timeouts = Timeouts.defaults();
+    Timeouts timeouts = Timeouts.defaults();
+    Duration watchDelay = Duration.ofMillis(200);
+    Deadlines deadlines;
     private int maxUpstreamConnections = 1000;
-    private Duration watchDelay = Duration.ofMillis(200);
-    private Deadlines deadlines;
     private boolean ownsHttpClient;
 
     /**
@@ -59,66 +58,62 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        var head = new ResponseHead(proxyToClientResponse, timeouts.head(), deadlines);
-        return new EndToEndListener(
-                clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback) {
-            @Override
-            public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source body) {
-                super.onContentSource(
-                        response, head.of(body, () -> setIdleTimeout(proxyToServerRequest, timeouts.stream())));
-            }
-
-            @Override
-            public void onSuccess(org.eclipse.jetty.client.Response response) {
-                head.sentWithoutLength(clientToProxyRequest.getMethod(), () -> super.onSuccess(response));
-            }
-
-            @Override
-            public void onComplete(Result result) {
-                head.settled(() -> super.onComplete(result));
-            }
-
-            @Override
-            public void onHeaders(org.eclipse.jetty.client.Response response) {
-                super.onHeaders(response);
-                Trailers.passOn(clientToProxyRequest, response, proxyToClientResponse);
-            }
-        };
+        return new StreamListener(StreamingExchange.of(clientToProxyRequest), proxyToServerRequest);
     }
 
-    private static void setIdleTimeout(org.eclipse.jetty.client.Request proxyToServerRequest, Duration timeout) {
-        if (proxyToServerRequest.getConnection() instanceof Connection connection)
-            connection.getEndPoint().setIdleTimeout(timeout.toMillis());
+    /** Passes a response on as step 5 does: its head before there is a body, and its body for as long as it likes. */
+    private final class StreamListener extends EndToEndListener {
+        private final StreamingExchange exchange;
+        private final org.eclipse.jetty.client.Request proxyToServerRequest;
+        private final ResponseHead head;
+        private ResponseHead.Body body;
+
+        private StreamListener(StreamingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+            super(exchange, proxyToServerRequest);
+            this.exchange = exchange;
+            this.proxyToServerRequest = proxyToServerRequest;
+            this.head = new ResponseHead(exchange.proxyToClientResponse, timeouts, deadlines);
+        }
+
+        @Override
+        public void onHeaders(org.eclipse.jetty.client.Response response) {
+            super.onHeaders(response);
+            Trailers.passOn(exchange, response);
+        }
+
+        @Override
+        public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source source) {
+            if (body == null) {
+                long length = response.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
+                body = head.new Body(source, length, this::allowQuiet, exchange.endWatch);
+            }
+            super.onContentSource(response, body);
+        }
+
+        /** From the head of a response on, its connection has the limit of a stream. */
+        private void allowQuiet() {
+            if (proxyToServerRequest.getConnection() instanceof Connection connection) {
+                connection.getEndPoint().setIdleTimeout(timeouts.stream().toMillis());
+            }
+        }
+
+        @Override
+        public void onSuccess(org.eclipse.jetty.client.Response response) {
+            String method = exchange.clientToProxyRequest.getMethod();
+            head.endWithoutInventedLength(method, () -> super.onSuccess(response));
+        }
+
+        @Override
+        public void onComplete(Result result) {
+            Runnable end = () -> super.onComplete(result);
+            head.whenSettled(end, end);
+        }
     }
 
     @Override
-    public boolean handle(
+    protected Exchange newExchange(
             Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
-        Request request = FramedRequest.of(clientToProxyRequest);
-        var watch = ClientWatch.on(request, deadlines);
-        boolean waits = !FramedRequest.hasBody(request) || request.getHeaders().contains(HttpHeader.EXPECT);
-        if (waits) watch.begin(watchDelay); // otherwise when the body has been read
-        var callback = watch.endedBefore(Callback.from(() -> FramedRequest.release(request), proxyToClientCallback));
-        return super.handle(request, proxyToClientResponse, callback);
-    }
-
-    @Override
-    protected org.eclipse.jetty.client.Request.Content newProxyToServerRequestContent(
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            org.eclipse.jetty.client.Request proxyToServerRequest) {
-        ClientWatch watch = ClientWatch.of(clientToProxyRequest);
-        watch.pause();
-        var content =
-                super.newProxyToServerRequestContent(clientToProxyRequest, proxyToClientResponse, proxyToServerRequest);
-        return new ContentSourceRequestContent(content, content.getContentType()) {
-            @Override
-            public Content.Chunk read() {
-                Content.Chunk chunk = super.read();
-                if (chunk != null && chunk.isLast() && !Content.Chunk.isFailure(chunk)) watch.begin(watchDelay);
-                return chunk;
-            }
-        };
+        return new StreamingExchange(this, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
     @Override
@@ -127,44 +122,14 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
-        var wait = new ConnectionWait(proxyToServerRequest);
-        Trailers.passOn(clientToProxyRequest, proxyToServerRequest);
-        InterimResponses.listen(
-                proxyToServerRequest,
-                (status, fields) -> writeInterim(clientToProxyRequest, proxyToClientResponse, status, fields));
-        Upgrade upgrade = Upgrade.offeredBy(clientToProxyRequest);
-        if (upgrade != null)
-            UpgradeHandler.upgrade(
-                    proxyToServerRequest,
-                    new UpgradedExchange(
-                            upgrade,
-                            clientToProxyRequest,
-                            proxyToClientResponse,
-                            proxyToClientCallback,
-                            tunnels,
-                            timeouts.upgraded()));
-        ClientWatch.of(clientToProxyRequest).abortsOnLeave(proxyToServerRequest);
+        var exchange = StreamingExchange.of(clientToProxyRequest);
+        if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest);
+        InterimResponses.passOn(exchange, proxyToServerRequest);
+        tunnels.offer(exchange, proxyToServerRequest);
         super.sendProxyToServerRequest(
                 clientToProxyRequest, proxyToServerRequest, proxyToClientResponse, proxyToClientCallback);
-        wait.limit(timeouts.connection(), deadlines, () -> hasNoConnectionLeft(proxyToServerRequest));
-    }
-
-    private boolean hasNoConnectionLeft(org.eclipse.jetty.client.Request proxyToServerRequest) {
-        return getHttpClient().resolveDestination(proxyToServerRequest) instanceof HttpDestination destination
-                && destination.getConnectionPool() instanceof AbstractConnectionPool pool
-                && pool.getConnectionCount() >= pool.getMaxConnectionCount();
-    }
-
-    /** Whoever left cannot be answered, and wants no other attempt. */
-    @Override
-    protected ProxyError errorOf(
-            Request clientToProxyRequest,
-            org.eclipse.jetty.client.Request proxyToServerRequest,
-            org.eclipse.jetty.client.Response serverToProxyResponse,
-            Throwable failure) {
-        Throwable left = ClientWatch.of(clientToProxyRequest).leftUnlessBecauseOf(failure);
-        if (left != null) return new ProxyError(ProxyError.CLIENT_LEFT, left);
-        return super.errorOf(clientToProxyRequest, proxyToServerRequest, serverToProxyResponse, failure);
+        boolean waits = proxyToServerRequest.getConnection() == null;
+        if (waits) exchange.limitWaitForConnection(proxyToServerRequest);
     }
 
     @Override
@@ -173,7 +138,9 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             HttpFields fields,
             Response proxyToClientResponse) {
-        writeInterim(clientToProxyRequest, proxyToClientResponse, HttpStatus.PROCESSING_102, fields);
+        if (!InterimResponses.understands(clientToProxyRequest)) return;
+        super.onServerToProxyResponse102Processing(
+                clientToProxyRequest, proxyToServerRequest, fields, proxyToClientResponse);
     }
 
     @Override
@@ -182,15 +149,15 @@ public class StreamingProxy extends DirectedProxy {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             HttpFields fields,
             Response proxyToClientResponse) {
-        writeInterim(clientToProxyRequest, proxyToClientResponse, HttpStatus.EARLY_HINTS_103, fields);
+        if (!InterimResponses.understands(clientToProxyRequest)) return;
+        super.onServerToProxyResponse103EarlyHints(
+                clientToProxyRequest, proxyToServerRequest, fields, proxyToClientResponse);
     }
 
-    /** An HTTP/1.0 client would take it for the final response (RFC 9110, section 15.2); 100 is Jetty's own to send. */
-    private static void writeInterim(
-            Request clientToProxyRequest, Response proxyToClientResponse, int status, HttpFields fields) {
-        boolean understood = clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
-        if (understood && status != HttpStatus.CONTINUE_100)
-            proxyToClientResponse.writeInterim(status, HopByHop.endToEnd(fields));
+    boolean hasConnectionLeft(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return !(getHttpClient().resolveDestination(proxyToServerRequest) instanceof HttpDestination destination)
+                || !(destination.getConnectionPool() instanceof AbstractConnectionPool pool)
+                || pool.getConnectionCount() < pool.getMaxConnectionCount();
     }
 
     /** {@return how long the proxy waits; {@link Timeouts#defaults()} unless set} */
@@ -223,9 +190,7 @@ public class StreamingProxy extends DirectedProxy {
      * @throws IllegalArgumentException if it is less
      */
     public void setMaxUpstreamConnections(int maxUpstreamConnections) {
-        if (maxUpstreamConnections < 1)
-            throw new IllegalArgumentException(
-                    "'" + maxUpstreamConnections + "' is no value for maxUpstreamConnections, which is 1 or more");
+        Setting.check(maxUpstreamConnections >= 1, "maxUpstreamConnections", maxUpstreamConnections, "1 or more");
         this.maxUpstreamConnections = maxUpstreamConnections;
     }
 
@@ -247,13 +212,14 @@ public class StreamingProxy extends DirectedProxy {
     @Override
     protected void doStart() throws Exception {
         ownsHttpClient = getHttpClient() == null;
+        tunnels.setIdleTimeout(timeouts.upgraded());
         addBean(tunnels);
         super.doStart();
         deadlines = new Deadlines(getHttpClient().getScheduler());
         var handlers = getHttpClient().getProtocolHandlers();
         var continueHandler = handlers.remove(ContinueProtocolHandler.NAME);
         handlers.put(new InterimResponses());
-        handlers.put(new UpgradeHandler());
+        handlers.put(Tunnels.newProtocolHandler());
         // Last: while a 100 is awaited, it takes whatever comes for a refusal.
         if (continueHandler != null) handlers.put(continueHandler);
     }

@@ -1,6 +1,7 @@
 package pitfalls.step07;
 
 import java.time.Duration;
+import pitfalls.step04.Setting;
 
 /**
  * How long the proxy waits for what. Each limit is for a time in which nothing moves.
@@ -29,20 +30,15 @@ public record Timeouts(Duration connection, Duration response, Duration head, Du
      * @param upgraded zero, or one millisecond or more
      */
     public Timeouts {
-        check(connection.toMillis() > 0, "connection", connection, "one millisecond or more");
-        check(isZeroOrMore(response), "response", response, "zero, or one millisecond or more");
-        check(isZeroOrMore(head), "head", head, "zero, or one millisecond or more");
-        check(isZeroOrMore(stream), "stream", stream, "zero, or one millisecond or more");
-        check(isZeroOrMore(upgraded), "upgraded", upgraded, "zero, or one millisecond or more");
+        Setting.check(connection.toMillis() > 0, "connection", connection, "1 ms or more");
+        Setting.check(isZeroOrMore(response), "response", response, "zero, or 1 ms or more");
+        Setting.check(isZeroOrMore(head), "head", head, "zero, or 1 ms or more");
+        Setting.check(isZeroOrMore(stream), "stream", stream, "zero, or 1 ms or more");
+        Setting.check(isZeroOrMore(upgraded), "upgraded", upgraded, "zero, or 1 ms or more");
     }
 
     private static boolean isZeroOrMore(Duration limit) {
         return limit.isZero() || limit.toMillis() > 0;
-    }
-
-    private static void check(boolean condition, String name, Duration value, String accepted) {
-        if (!condition)
-            throw new IllegalArgumentException("'" + value + "' is no value for " + name + ", which is " + accepted);
     }
 
     /** {@return the default: 5 s for a connection, 30 s for a response, 100 ms for a head, 10 min for a stream, 1 h upgraded} */

@@ -1,6 +1,5 @@
 package pitfalls.step07;
 
-import java.util.Locale;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -8,49 +7,52 @@ import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import pitfalls.step02.Exchange;
 import pitfalls.step05.HopByHop;
+import pitfalls.step06.ForwardedFields;
 
 /**
  * The fields behind a chunked body (RFC 9110, section 6.5), which are passed on whether they were announced or not. Fields
  * that HTTP knows belong to the head, where a proxy has looked at them, and are dropped; {@code ETag} is none of them.
  */
 final class Trailers {
+    private static final String CHUNKED = HttpHeaderValue.CHUNKED.asString();
+
     private Trailers() {}
 
     /** Passes on the trailers of a request, once its body was sent. */
-    static void passOn(Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+    static void passOn(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        Request clientToProxyRequest = exchange.clientToProxyRequest;
         HttpFields header = clientToProxyRequest.getHeaders();
-        if (!isChunked(header)) return;
+        if (!header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
         proxyToServerRequest.trailersSupplier(() -> endToEnd(clientToProxyRequest.getTrailers(), header));
         proxyToServerRequest.headers(fields -> announce(header, fields));
     }
 
     /** Passes on the trailers of a response, once its body was sent. */
-    static void passOn(
-            Request clientToProxyRequest,
-            org.eclipse.jetty.client.Response serverToProxyResponse,
-            Response proxyToClientResponse) {
+    static void passOn(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
+        Response proxyToClientResponse = exchange.proxyToClientResponse;
         HttpFields header = serverToProxyResponse.getHeaders();
-        boolean understood = clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
-        if (!understood || !isChunked(header)) return;
+        boolean understood =
+                exchange.clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
+        if (!understood || !header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
         proxyToClientResponse.setTrailersSupplier(() -> endToEnd(serverToProxyResponse.getTrailers(), header));
         announce(header, proxyToClientResponse.getHeaders());
     }
 
-    private static boolean isChunked(HttpFields header) {
-        return header.contains(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
-    }
-
     private static void announce(HttpFields header, HttpFields.Mutable fields) {
-        for (String name : header.getCSV(HttpHeader.TRAILER, false))
+        for (String name : header.getCSV(HttpHeader.TRAILER, false)) {
             if (isTrailer(name)) fields.add(HttpHeader.TRAILER, name);
+        }
     }
 
     /** What may be passed on of these trailers; {@code null} if it is nothing. {@code Connection} counts for them too. */
     private static HttpFields endToEnd(HttpFields trailers, HttpFields header) {
         if (trailers == null) return null;
         var all = HttpFields.build();
-        for (HttpField trailer : trailers) if (isTrailer(trailer.getName())) all.add(trailer);
+        for (HttpField trailer : trailers) {
+            if (isTrailer(trailer.getName())) all.add(trailer);
+        }
         for (HttpField connection : header.getFields(HttpHeader.CONNECTION)) all.add(connection);
         HttpFields rest = HopByHop.endToEnd(all);
         return rest.size() == 0 ? null : rest;
@@ -58,7 +60,6 @@ final class Trailers {
 
     private static boolean isTrailer(String name) {
         HttpHeader known = HttpHeader.CACHE.get(name);
-        boolean forwarded = name.toLowerCase(Locale.ROOT).replace('_', '-').startsWith("x-forwarded");
-        return !forwarded && (known == null || known == HttpHeader.ETAG);
+        return !ForwardedFields.isForwardedField(name) && (known == null || known == HttpHeader.ETAG);
     }
 }

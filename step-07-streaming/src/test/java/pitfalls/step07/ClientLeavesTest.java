@@ -3,17 +3,25 @@ package pitfalls.step07;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.stream.Stream;
 import javax.net.ssl.SSLSocket;
 import org.eclipse.jetty.io.EndPoint;
-import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.support.Gate;
+import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 
 class ClientLeavesTest {
@@ -59,7 +67,7 @@ class ClientLeavesTest {
     @Nested
     class Fixed implements ClientLeavesContract {
         @Override
-        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+        public StreamingProxy newProxy(String target, RetryPolicy policy) {
             var proxy = new StreamingProxy(target);
             proxy.setRetryPolicy(policy);
             proxy.setWatchDelay(Duration.ofMillis(50));
@@ -79,6 +87,46 @@ class ClientLeavesTest {
             client.sendRequest("GET /x").close();
 
             freed.awaitWithin(Duration.ofSeconds(1));
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_client_that_leaves_with_the_last_byte_has_not_left_too_early() {
+            return Stream.of(
+                            "Content-Length: 5\r\n\r\nhello",
+                            "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+                    .map(response -> DynamicTest.dynamicTest(
+                            response.substring(0, response.indexOf(':')), () -> leavesWithTheLastByte(response)));
+        }
+
+        private void leavesWithTheLastByte(String rest) throws Exception {
+            var upstream = loopback.scripted(connection -> {
+                for (int i = 0; i < 2; i++) {
+                    connection.receiveRequest();
+                    connection.send("HTTP/1.1 200 OK\r\n" + rest);
+                }
+            });
+            var left = new Gate("the client has left");
+            var over = new Gate("the exchange is over");
+            var proxy = newProxy(upstream.target(), RetryPolicy.none());
+            proxy.setWatchDelay(Duration.ZERO);
+            var server = loopback.serve(new LastBytesHeldBack(proxy, left, over, rest.startsWith("Transfer")));
+
+            try (var log = LogLines.of("pitfalls")) {
+                var client = loopback.connect(server);
+                assertThat(client.sendRequest("GET /x").receiveResponse().body())
+                        .isEqualTo("hello");
+                client.close();
+                left.open();
+                over.await();
+                client = loopback.connect(server);
+                assertThat(client.sendRequest("GET /y").receiveResponse().body())
+                        .isEqualTo("hello");
+
+                assertThat(log.lines()).isEmpty();
+                assertThat(upstream.connections())
+                        .as("connections to the upstream")
+                        .isEqualTo(1);
+            }
         }
 
         @Test
@@ -131,6 +179,44 @@ class ClientLeavesTest {
             }
 
             freed.awaitWithin(Duration.ofSeconds(1));
+        }
+    }
+
+    /** Tells the proxy only a while after the client has left that its last bytes were written. */
+    private static final class LastBytesHeldBack extends Handler.Wrapper {
+        private final Gate left;
+        private final Gate over;
+        private final boolean chunked;
+
+        private LastBytesHeldBack(Handler proxy, Gate left, Gate over, boolean chunked) {
+            super(proxy);
+            this.left = left;
+            this.over = over;
+            this.chunked = chunked;
+        }
+
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) throws Exception {
+            if (request.getHttpURI().getPath().equals("/y")) return super.handle(request, response, callback);
+            var wrapper = new Response.Wrapper(request, response) {
+                @Override
+                public void write(boolean last, ByteBuffer bytes, Callback written) {
+                    boolean isEnd = chunked ? last : bytes.hasRemaining();
+                    super.write(
+                            last, bytes, isEnd ? Callback.from(LastBytesHeldBack.this::awaitLeft, written) : written);
+                }
+            };
+            return super.handle(request, wrapper, Callback.from(over::open, callback));
+        }
+
+        private void awaitLeft() {
+            try {
+                left.await();
+                new Gate("nothing")
+                        .opensWithin(StreamingContract.A_WHILE); // in which the end of its connection arrives
+            } catch (InterruptedException x) {
+                throw new IllegalStateException(x);
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import pitfalls.step07.watch.Deadlines;
 import pitfalls.support.LoopbackTest;
 
 class ResponseHeadTest implements LoopbackTest {
@@ -29,12 +30,12 @@ class ResponseHeadTest implements LoopbackTest {
     @BeforeEach
     void start() throws Exception {
         deadlines = new Deadlines(loopback.started(new ScheduledExecutorScheduler()));
-        head = new ResponseHead(response, Duration.ofMillis(1), deadlines);
+        head = new ResponseHead(response, Timeouts.defaults().withHead(Duration.ofMillis(1)), deadlines);
     }
 
     @Test
     void a_body_that_arrives_while_the_head_is_written_waits_for_that() throws Exception {
-        head.of(body, () -> {}).demand(() -> told.set(true));
+        bodyOf(head).demand(() -> told.set(true));
         Callback written = response.writes.poll(5, TimeUnit.SECONDS);
 
         body.demands.remove().run();
@@ -50,10 +51,10 @@ class ResponseHeadTest implements LoopbackTest {
 
     @Test
     void a_response_that_ends_while_its_head_is_written_waits_for_that() throws Exception {
-        head.of(body, () -> {}).demand(() -> {});
+        bodyOf(head).demand(() -> {});
         Callback written = response.writes.poll(5, TimeUnit.SECONDS);
 
-        head.settled(() -> told.set(true));
+        head.whenSettled(() -> told.set(true), () -> told.set(true));
         assertThat(told).as("whether it ends while the head is written").isFalse();
         written.succeeded();
 
@@ -62,10 +63,10 @@ class ResponseHeadTest implements LoopbackTest {
 
     @Test
     void a_head_that_was_settled_in_time_leaves_nothing_to_do() {
-        var patient = new ResponseHead(response, Duration.ofHours(1), deadlines);
-        patient.of(body, () -> {}).demand(() -> {});
+        var patient = new ResponseHead(response, Timeouts.defaults().withHead(Duration.ofHours(1)), deadlines);
+        bodyOf(patient).demand(() -> {});
 
-        patient.settled(() -> told.set(true));
+        patient.whenSettled(() -> told.set(true), () -> told.set(true));
 
         assertThat(told).isTrue();
         assertThat(deadlines.iterator()).isExhausted();
@@ -73,7 +74,7 @@ class ResponseHeadTest implements LoopbackTest {
 
     @Test
     void the_head_of_a_response_that_may_have_a_body_is_not_sent_alone_at_its_end() {
-        head.sentWithoutLength("GET", () -> told.set(true));
+        head.endWithoutInventedLength("GET", () -> told.set(true));
 
         assertThat(response.writes).isEmpty();
         assertThat(told).isTrue();
@@ -83,9 +84,13 @@ class ResponseHeadTest implements LoopbackTest {
     void a_failure_of_who_reads_is_passed_on() {
         var failure = new IOException("the client has left");
 
-        head.of(body, () -> {}).fail(failure);
+        bodyOf(head).fail(failure);
 
         assertThat(body.failure).isSameAs(failure);
+    }
+
+    private Content.Source bodyOf(ResponseHead head) {
+        return head.new Body(body, -1, () -> {}, () -> {});
     }
 
     /** A response of which nothing was sent, and nothing is until the test completes a write. */

@@ -292,11 +292,28 @@ class StreamingTest {
         }
 
         @Test
+        void a_connection_that_is_on_its_way_is_waited_for() throws Exception {
+            try (var upstream = new FullBacklog()) {
+                var proxy = newProxy(upstream.target(), Timeouts.defaults().withConnection(Duration.ofMillis(10)), 64);
+                var client = loopback.connect(loopback.serve(proxy));
+                FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(100));
+
+                var response = client.sendRequest("GET /x").receiveResponse();
+
+                assertThat(response.status())
+                        .as("whether the limit of the connect counts, and not that of the wait")
+                        .isEqualTo(504);
+                assertThat(((StreamingProxy) proxy).deadlines.iterator())
+                        .as("tasks left behind")
+                        .isExhausted();
+            }
+        }
+
+        @Test
         void a_limit_too_short_to_be_told_from_none_is_refused() {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> Timeouts.defaults().withResponse(Duration.ofNanos(999_999)))
-                    .withMessage(
-                            "'PT0.000999999S' is no value for response, which is zero, or one millisecond or more");
+                    .withMessage("response must be zero, or 1 ms or more, not PT0.000999999S");
         }
 
         @TestFactory
@@ -312,7 +329,7 @@ class StreamingTest {
                             () -> new StreamingProxy(":8081").setMaxUpstreamConnections(0))
                     .map(limit -> DynamicTest.dynamicTest("limit", () -> assertThatIllegalArgumentException()
                             .isThrownBy(limit::run)
-                            .withMessageContaining("' is no value for ")));
+                            .withMessageContaining(" must be ")));
         }
     }
 }

@@ -6,7 +6,6 @@ import static pitfalls.step07.UpgradeContract.OFFER;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.eclipse.jetty.io.ByteArrayEndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
@@ -65,6 +64,31 @@ class UpgradeTest {
             return proxy;
         }
 
+        /** The connection of an upgrade that was refused could be used again, and the next attempt needs a fresh one. */
+        @Test
+        void a_refused_upgrade_leaves_no_connection_behind_for_other_attempts() throws Exception {
+            var upstream = loopback.scripted(
+                    RawConnection::receiveRequest,
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+                        assertThat(connection.receiveToEnd())
+                                .as("what comes next")
+                                .isEmpty();
+                    },
+                    RawConnection::receiveRequest,
+                    connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                    });
+            var proxy = newProxy(upstream.target(), Timeouts.defaults(), RetryPolicy.idempotent());
+            var client = loopback.connect(loopback.serve(proxy));
+
+            assertThat(client.sendRequest("GET /chat", OFFER).receiveResponse().status())
+                    .isEqualTo(403);
+            assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(200);
+        }
+
         @Test
         void a_tunnel_may_be_quiet_for_longer_than_the_server_waits_for_a_request() throws Exception {
             var arrived = new Gate("the request has arrived");
@@ -91,31 +115,6 @@ class UpgradeTest {
             client.send("hello");
 
             assertThat(client.receiveToEnd()).isEqualTo("hello");
-        }
-
-        @Test
-        void a_tunnel_that_opens_when_the_proxy_has_stopped_ends_at_once() {
-            var tunnels = new Tunnels();
-            var endPoint = new ByteArrayEndPoint();
-
-            tunnels.shutdown();
-            tunnels.opened(endPoint);
-
-            assertThat(tunnels.isShutdown()).isTrue();
-            assertThat(endPoint.isOpen()).isFalse();
-        }
-
-        @Test
-        void tunnels_that_are_started_again_stay_open() throws Exception {
-            var tunnels = new Tunnels();
-            var endPoint = new ByteArrayEndPoint();
-
-            tunnels.shutdown();
-            tunnels.start();
-            tunnels.opened(endPoint);
-
-            assertThat(tunnels.isShutdown()).isFalse();
-            assertThat(endPoint.isOpen()).isTrue();
         }
 
         @Test

@@ -2,8 +2,6 @@ package pitfalls.step04;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -15,23 +13,24 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Test;
+import pitfalls.step02.ProxyError;
 import pitfalls.step04.RetryPolicy.Budget;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 
-class AttemptsTest implements LoopbackTest {
-    private final RetryMeter meter = new RetryMeter();
+class RetryingExchangeTest implements LoopbackTest {
+    private final RetryingProxy proxy = new RetryingProxy(":1");
 
     @Test
     void what_was_read_and_will_not_be_sent_is_released_in_the_end() throws Exception {
         var client = new ManualClient();
         var released = new AtomicBoolean();
-        var attempts = attempts();
-        attempts.body(() -> client, new HttpClient().newRequest("http://127.0.0.1:1"));
-        attempts.fail(new IOException("the connection died"));
+        var exchange = exchange();
+        exchange.body(() -> client, new HttpClient().newRequest("http://127.0.0.1:1"));
+        exchange.endAttempt(new ProxyError(ProxyError.PROTOCOL_ERROR, null));
         client.send(Content.Chunk.from(BufferUtil.toBuffer("abc"), false, () -> released.set(true)));
 
-        attempts.end();
+        exchange.end();
 
         assertThat(released).as("the buffer is back in its pool").isTrue();
     }
@@ -39,26 +38,28 @@ class AttemptsTest implements LoopbackTest {
     @Test
     void a_request_is_in_flight_until_it_ends() throws Exception {
         var all = new Budget(100, 0);
-        var attempts = attempts();
-        assertThat(meter.acquire(all)).as("one of one may").isTrue();
-        meter.release();
+        var exchange = exchange();
+        assertThat(proxy.meter.acquire(all)).as("one of one may").isTrue();
+        proxy.meter.release();
 
-        attempts.end();
+        exchange.end();
+        exchange.end();
 
-        assertThat(meter.acquire(all)).as("one of none may").isFalse();
+        assertThat(proxy.meter.acquire(all)).as("one of none may").isFalse();
     }
 
-    /** Those at a real request, which Jetty alone can make. */
-    private Attempts attempts() throws Exception {
-        var attempts = new CompletableFuture<Attempts>();
+    /** One of a real request, which Jetty alone can make. */
+    private RetryingExchange exchange() throws Exception {
+        proxy.setRetryPolicy(RetryPolicy.idempotent());
+        var exchange = new CompletableFuture<RetryingExchange>();
         var client = loopback.connect(loopback.serve(new Handler.Abstract() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
-                attempts.complete(new Attempts(RetryPolicy.idempotent(), meter, request, Instant.EPOCH));
+                exchange.complete(new RetryingExchange(proxy, request, response, callback));
                 return true; // and never answers: the request stays as it is
             }
         }));
         client.sendRequest("PUT /x", "Transfer-Encoding: chunked");
-        return attempts.get(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        return exchange.get(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
     }
 }

@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.program;
 
 import java.io.IOException;
 import java.net.SocketException;
@@ -11,8 +11,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.eclipse.jetty.server.CustomRequestLog;
-import org.eclipse.jetty.server.HttpConfiguration;
-import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.RequestLogWriter;
 import org.eclipse.jetty.server.Server;
@@ -28,7 +26,10 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 import pitfalls.step04.RetryPolicy;
+import pitfalls.step04.Setting;
 import pitfalls.step06.Director;
+import pitfalls.step07.StreamingProxy;
+import pitfalls.step07.Timeouts;
 
 /** The {@link StreamingProxy} as a program: options in, and a server out. What it does is in the classes of the steps. */
 @Command(
@@ -153,7 +154,7 @@ public final class ReverseProxy implements Callable<Integer> {
      * @param args the options: {@code --help} lists them
      */
     public static void main(String[] args) {
-        if (System.getProperty(LOGGING) == null) System.setProperty(LOGGING, "pitfalls/step07/logback.xml");
+        if (System.getProperty(LOGGING) == null) System.setProperty(LOGGING, "pitfalls/program/logback.xml");
         System.exit(commandLine(new ReverseProxy()).execute(args));
     }
 
@@ -215,12 +216,7 @@ public final class ReverseProxy implements Callable<Integer> {
 
     private Server newServer() {
         var server = new Server();
-        var http = new HttpConfiguration();
-        http.setSendServerVersion(false);
-        var connector = new ServerConnector(server, new HttpConnectionFactory(http));
-        connector.setHost(listen.host());
-        connector.setPort(listen.port());
-        server.addConnector(connector);
+        server.addConnector(listen.newConnector(server));
         server.setHandler(new GracefulHandler(newProxy()));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newRequestLog());
@@ -229,10 +225,11 @@ public final class ReverseProxy implements Callable<Integer> {
 
     private RequestLog newRequestLog() {
         Path folder = accessLog.toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder))
+        if (!Files.isDirectory(folder)) {
             throw new ParameterException(
                     spec.commandLine(),
                     "'" + accessLog + "' is no file for --access-log: there is no folder " + folder);
+        }
         RequestLog.Writer writer =
                 accessLog.toString().equals("-") ? System.out::println : new RequestLogWriter(accessLog.toString());
         return new CustomRequestLog(writer, CustomRequestLog.EXTENDED_NCSA_FORMAT);
@@ -242,19 +239,13 @@ public final class ReverseProxy implements Callable<Integer> {
     StreamingProxy newProxy() {
         try {
             var proxy = new StreamingProxy(newDirector());
-            check(retries >= 0 && retries <= 100, "'" + retries + "' is no value for --retries, which is 0 to 100");
-            check(
-                    maxUpstreamConnections >= 1,
-                    "'" + maxUpstreamConnections + "' is no value for --max-upstream-connections, which is 1 or more");
-            check(
-                    connectionTimeout.toMillis() > 0,
-                    "no time is no value for --connection-timeout, which is 0.001s or more");
+            Setting.check(retries >= 0 && retries <= 100, "--retries", retries, "between 0 and 100");
+            Setting.check(
+                    maxUpstreamConnections >= 1, "--max-upstream-connections", maxUpstreamConnections, "1 or more");
+            Setting.check(!connectionTimeout.isZero(), "--connection-timeout", "0s", "0.001s or more");
             proxy.setRetryPolicy(RetryPolicy.idempotent().withAttempts(retries + 1));
             if (hopMark != null) proxy.setHopMark(hopMark);
-            check(
-                    via == null || via.matches("[A-Za-z0-9._:\\[\\]-]+"),
-                    "'" + via + "' is no pseudonym: write a name without spaces or commas, such as edge-a");
-            if (via != null) proxy.setViaHost(via);
+            if (via != null) proxy.setViaHost(pseudonym());
             proxy.setTimeouts(
                     new Timeouts(connectionTimeout, responseTimeout, headTimeout, streamTimeout, upgradedTimeout));
             proxy.setMaxUpstreamConnections(maxUpstreamConnections);
@@ -265,14 +256,17 @@ public final class ReverseProxy implements Callable<Integer> {
         }
     }
 
-    private static void check(boolean condition, String complaint) {
-        if (!condition) throw new IllegalArgumentException(complaint);
+    private String pseudonym() {
+        if (via.matches("[A-Za-z0-9._:\\[\\]-]+")) return via;
+        throw new IllegalArgumentException(
+                "--via must be a name without spaces or commas, such as edge-a, not '" + via + "'");
     }
 
     private Director newDirector() {
         Director director = target == null ? request -> Optional.empty() : Director.fixed(target);
-        for (int i = routes.size() - 1; i >= 0; i--)
+        for (int i = routes.size() - 1; i >= 0; i--) {
             director = routes.get(i).director().orElse(director);
+        }
         return director;
     }
 
@@ -288,9 +282,10 @@ public final class ReverseProxy implements Callable<Integer> {
         static Route parse(String text) {
             int afterField = text.indexOf('=');
             int beforeAddress = text.lastIndexOf('=');
-            if (afterField <= 0 || afterField == beforeAddress)
+            if (afterField <= 0 || afterField == beforeAddress) {
                 throw new TypeConversionException(
                         "'" + text + "' is no route: write HEADER=VALUE=ADDRESS, such as X-Tenant=red=:8082");
+            }
             return new Route(
                     text.substring(0, afterField),
                     text.substring(afterField + 1, beforeAddress),

@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.support.Loopback.ok;
@@ -20,6 +20,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import pitfalls.step07.Timeouts;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
 
@@ -36,16 +37,16 @@ class ReverseProxyTest implements LoopbackTest {
                         "--route=X-Tenant >> 'X-Tenant' is no route: write HEADER=VALUE=ADDRESS",
                         "--route=X-Tenant=:8082 >> 'X-Tenant=:8082' is no route: write HEADER=VALUE=ADDRESS",
                         "--route=X-Tenant=red=ftp://x >> 'ftp://x' is no address of an upstream",
-                        "--retries=-1 --target=:1 >> '-1' is no value for --retries, which is 0 to 100",
-                        "--retries=2147483647 --target=:1 >> '2147483647' is no value for --retries",
+                        "--retries=-1 --target=:1 >> --retries must be between 0 and 100, not -1",
+                        "--retries=2147483647 --target=:1 >> --retries must be between 0 and 100, not 2147483647",
                         "--retries=often >> 'often' is not an int",
                         "--hop-mark=Host --target=:1 >> 'Host' is no name for a mark",
-                        "--via=a,b --target=:1 >> 'a,b' is no pseudonym",
+                        "--via=a,b --target=:1 >> --via must be a name without spaces or commas, such as edge-a, not 'a,b'",
                         "--stream-timeout=soon >> 'soon' is no time: write 0.5s, 30s, 10m or 1h",
                         "--response-timeout=-1s >> '-1s' is no time: write 0.5s",
                         "--stop-timeout=99999999999999h >> '99999999999999h' is no time: write 0.5s",
-                        "--connection-timeout=0s --target=:1 >> no time is no value for --connection-timeout",
-                        "--max-upstream-connections=0 --target=:1 >> '0' is no value for --max-upstream-connections",
+                        "--connection-timeout=0s --target=:1 >> --connection-timeout must be 0.001s or more, not 0s",
+                        "--max-upstream-connections=0 --target=:1 >> --max-upstream-connections must be 1 or more, not 0",
                         "--access-log=/no/such/folder/log --target=:1 >> '/no/such/folder/log' is no file for --access-log",
                         "--trust-forwarded-from=localhost --target=:1 >> 'localhost' is no range of addresses",
                         "--tarjet=:1 >> Unknown option: '--tarjet=:1'")

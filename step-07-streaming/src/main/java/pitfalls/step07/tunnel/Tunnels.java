@@ -1,17 +1,53 @@
-package pitfalls.step07;
+package pitfalls.step07.tunnel;
 
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import org.eclipse.jetty.client.ProtocolHandler;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Components;
 import org.eclipse.jetty.util.component.AbstractLifeCycle;
 import org.eclipse.jetty.util.component.Graceful;
+import pitfalls.step02.Exchange;
 
 /** The upgraded connections that are open. A shutdown closes them at once: nothing in them tells where they could end. */
-final class Tunnels extends AbstractLifeCycle implements Graceful {
+public final class Tunnels extends AbstractLifeCycle implements Graceful {
     private final Set<EndPoint> endPoints = ConcurrentHashMap.newKeySet();
     private volatile boolean shutdown;
+    private Duration idleTimeout = Duration.ZERO;
+
+    /** No tunnel yet. */
+    public Tunnels() {}
+
+    /**
+     * Sets how long a tunnel may be quiet; for ever unless set.
+     *
+     * @param idleTimeout zero for ever
+     */
+    public void setIdleTimeout(Duration idleTimeout) {
+        this.idleTimeout = idleTimeout;
+    }
+
+    /** {@return what takes a 101 in a proxy's client, beside the handlers for other interim responses} */
+    public static ProtocolHandler newProtocolHandler() {
+        return new UpgradeHandler();
+    }
+
+    /**
+     * Offers to the upstream what the client offers, if it offers another protocol. If the upstream accepts, the two
+     * connections of the exchange become a tunnel.
+     *
+     * @param exchange the exchange
+     * @param proxyToServerRequest the request of the attempt, which is about to be sent
+     */
+    public void offer(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        if (!exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.UPGRADE)) return;
+        Upgrade upgrade = Upgrade.offeredBy(exchange.clientToProxyRequest);
+        if (upgrade == null) return;
+        UpgradeHandler.upgrade(proxyToServerRequest, new TunnelUpgrader(upgrade, exchange, this, idleTimeout));
+    }
 
     /** Makes a tunnel; returns the client's side of it, which opens the upstream's when it is opened. */
     TunnelConnection between(EndPoint client, EndPoint upstream, Components components) {

@@ -1,7 +1,6 @@
-package pitfalls.step07;
+package pitfalls.step07.tunnel;
 
 import org.eclipse.jetty.client.HttpUpgrader;
-import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.UpgradeProtocolHandler;
 
@@ -10,12 +9,13 @@ final class UpgradeHandler extends UpgradeProtocolHandler {
     private static final String ATTRIBUTE = HttpUpgrader.Factory.class.getName(); // where Jetty looks for it
 
     /** Has the upgrader offer what it has to this request's upstream, and go on with what is accepted. */
-    static void upgrade(Request proxyToServerRequest, HttpUpgrader upgrader) {
+    static void upgrade(org.eclipse.jetty.client.Request proxyToServerRequest, HttpUpgrader upgrader) {
         proxyToServerRequest.attribute(ATTRIBUTE, (HttpUpgrader.Factory) version -> upgrader);
     }
 
     @Override
-    protected boolean acceptHeaders(Request proxyToServerRequest, Response serverToProxyResponse) {
+    protected boolean acceptHeaders(
+            org.eclipse.jetty.client.Request proxyToServerRequest, Response serverToProxyResponse) {
         boolean offered = proxyToServerRequest.getAttributes().containsKey(ATTRIBUTE);
         if (!offered) serverToProxyResponse.abort(Upgrade.notOffered(serverToProxyResponse));
         return true;

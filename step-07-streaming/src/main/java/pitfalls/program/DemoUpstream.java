@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.program;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,8 +10,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Handler;
-import org.eclipse.jetty.server.HttpConfiguration;
-import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
@@ -29,10 +27,7 @@ final class DemoUpstream extends Handler.Abstract.NonBlocking {
     /** Starts it on a free port of loopback; returns its address. */
     static String serve() throws Exception {
         var server = new Server();
-        var http = new HttpConfiguration();
-        http.setSendServerVersion(false);
-        var connector = new ServerConnector(server, new HttpConnectionFactory(http));
-        connector.setHost("127.0.0.1");
+        ServerConnector connector = new ListenAddress("127.0.0.1", 0).newConnector(server);
         server.addConnector(connector);
         var webSockets = WebSocketUpgradeHandler.from(
                 server, container -> container.addMapping("/echo", (request, response, callback) -> new Echo()));

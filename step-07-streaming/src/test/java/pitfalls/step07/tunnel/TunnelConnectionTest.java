@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.step07.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

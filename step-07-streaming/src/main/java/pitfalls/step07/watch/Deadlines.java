@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.step07.watch;
 
 import java.time.Duration;
 import java.util.Iterator;
@@ -11,25 +11,37 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Tasks for later, of which nearly all are cancelled before: one timer serves them all. */
-final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
+public final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
     private static final Logger LOG = LoggerFactory.getLogger(Deadlines.class);
 
     private final Set<Deadline> deadlines = ConcurrentHashMap.newKeySet();
 
-    Deadlines(Scheduler scheduler) {
+    /**
+     * Deadlines without any task.
+     *
+     * @param scheduler runs the one timer
+     */
+    public Deadlines(Scheduler scheduler) {
         super(scheduler);
     }
 
-    /** Runs the task after that time, on a thread that must not be kept waiting. */
-    Deadline after(Duration time, Runnable task) {
+    /**
+     * Runs the task after that time, on a thread that must not be kept waiting.
+     *
+     * @param time from now on
+     * @param task what to do
+     * @return a handle by which the task can be cancelled
+     */
+    public Deadline after(Duration time, Runnable task) {
         var deadline = new Deadline(NanoTime.now() + time.toNanos(), task);
         deadlines.add(deadline);
         schedule(deadline);
         return deadline;
     }
 
+    /** {@return those whose tasks have neither run nor been cancelled} */
     @Override
-    protected Iterator<Deadline> iterator() {
+    public Iterator<Deadline> iterator() {
         return deadlines.iterator();
     }
 
@@ -43,7 +55,8 @@ final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
         return true;
     }
 
-    final class Deadline implements Expirable {
+    /** A task for later. */
+    public final class Deadline implements Expirable {
         private final long nanoTime;
         private final Runnable task;
 
@@ -52,7 +65,8 @@ final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
             this.task = task;
         }
 
-        void cancel() {
+        /** Has the task not run, if it has not yet. */
+        public void cancel() {
             deadlines.remove(this);
         }
 

@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.step07.tunnel;
 
 import java.nio.ByteBuffer;
 import org.eclipse.jetty.io.AbstractConnection;

@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.step07.tunnel;
 
 import java.time.Duration;
 import org.eclipse.jetty.client.HttpUpgrader;
@@ -7,30 +7,19 @@ import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
-import pitfalls.step02.ErrorHandlingProxy;
+import pitfalls.step02.Exchange;
 
-/** An exchange that goes on in another protocol if the upstream accepts it: its two connections become a tunnel. */
-final class UpgradedExchange implements HttpUpgrader {
+/** Makes a tunnel of the two connections of an exchange, if the upstream accepts what the client has offered. */
+final class TunnelUpgrader implements HttpUpgrader {
     private final Upgrade upgrade;
-    private final Request clientToProxyRequest;
-    private final Response proxyToClientResponse;
-    private final Callback proxyToClientCallback;
+    private final Exchange exchange;
     private final Tunnels tunnels;
     private final Duration idleTimeout;
 
-    UpgradedExchange(
-            Upgrade upgrade,
-            Request clientToProxyRequest,
-            Response proxyToClientResponse,
-            Callback proxyToClientCallback,
-            Tunnels tunnels,
-            Duration idleTimeout) {
+    TunnelUpgrader(Upgrade upgrade, Exchange exchange, Tunnels tunnels, Duration idleTimeout) {
         this.upgrade = upgrade;
-        this.clientToProxyRequest = clientToProxyRequest;
-        this.proxyToClientResponse = proxyToClientResponse;
-        this.proxyToClientCallback = proxyToClientCallback;
+        this.exchange = exchange;
         this.tunnels = tunnels;
         this.idleTimeout = idleTimeout;
     }
@@ -51,16 +40,18 @@ final class UpgradedExchange implements HttpUpgrader {
             callback.failed(x);
             return;
         }
+        Request clientToProxyRequest = exchange.clientToProxyRequest;
         EndPoint client =
                 clientToProxyRequest.getConnectionMetaData().getConnection().getEndPoint();
         client.setIdleTimeout(idleTimeout.toMillis());
         upstream.setIdleTimeout(idleTimeout.toMillis());
-        proxyToClientResponse.setStatus(HttpStatus.SWITCHING_PROTOCOLS_101);
-        ErrorHandlingProxy.putOver(proxyToClientResponse, accepted);
+        exchange.proxyToClientResponse.setStatus(HttpStatus.SWITCHING_PROTOCOLS_101);
+        exchange.putOver(accepted);
         clientToProxyRequest.setAttribute(
                 HttpStream.UPGRADE_CONNECTION_ATTRIBUTE,
                 tunnels.between(client, upstream, clientToProxyRequest.getComponents()));
-        proxyToClientResponse.write(true, null, Callback.from(proxyToClientCallback::succeeded, failure -> {
+        exchange.end();
+        exchange.proxyToClientResponse.write(true, null, Callback.from(exchange::succeeded, failure -> {
             clientToProxyRequest.removeAttribute(HttpStream.UPGRADE_CONNECTION_ATTRIBUTE);
             upstream.close(failure);
             callback.failed(failure);

@@ -1,5 +1,9 @@
-package pitfalls.step07;
+package pitfalls.program;
 
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
 import picocli.CommandLine.TypeConversionException;
 import pitfalls.step03.Upstream;
 
@@ -28,6 +32,16 @@ record ListenAddress(String host, int port) {
         }
         throw new TypeConversionException(
                 "'" + address + "' is no address to listen on: write :8080, 8080, 127.0.0.1:8080 or [::1]:8080");
+    }
+
+    /** A connector that listens here, and does not tell its version. */
+    ServerConnector newConnector(Server server) {
+        var http = new HttpConfiguration();
+        http.setSendServerVersion(false);
+        var connector = new ServerConnector(server, new HttpConnectionFactory(http));
+        connector.setHost(host);
+        connector.setPort(port);
+        return connector;
     }
 
     /** The URL for somebody on this machine, once the port is known. */

@@ -1,4 +1,4 @@
-package pitfalls.step07;
+package pitfalls.step07.tunnel;
 
 import java.util.List;
 import java.util.Locale;
@@ -40,8 +40,9 @@ record Upgrade(List<String> protocols) {
     /** Makes of the fields of a 101 those for the client; throws if what the upstream accepted was not offered. */
     HttpFields accepted(org.eclipse.jetty.client.Response serverToProxyResponse) {
         String protocol = serverToProxyResponse.getHeaders().get(HttpHeader.UPGRADE);
-        if (protocols.stream().noneMatch(offered -> offered.equalsIgnoreCase(protocol)))
+        if (protocols.stream().noneMatch(offered -> offered.equalsIgnoreCase(protocol))) {
             throw notOffered(serverToProxyResponse);
+        }
         return HttpFields.build(HopByHop.endToEnd(serverToProxyResponse.getHeaders()))
                 .remove(HttpHeader.CONTENT_LENGTH)
                 .put(HttpHeader.UPGRADE, protocol)

@@ -1,0 +1,250 @@
+package pitfalls.step02;
+
+import java.nio.ByteBuffer;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.io.EofException;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import pitfalls.step02.ProxyError.Progress;
+
+/**
+ * One request of a client, with all that the proxy knows about it. {@link ErrorHandlingProxy} makes one for each request,
+ * and it is the only attribute that this project sets on the request. Its life has four phases, in this order:
+ *
+ * <ol>
+ *   <li><b>Once:</b> {@link ErrorHandlingProxy#forward}. May the request be forwarded at all?
+ *   <li><b>Per attempt:</b> {@link ErrorHandlingProxy#attempt}. Jetty chooses the upstream, writes the header and sends, and
+ *       calls its hooks on the way.
+ *   <li><b>On failure:</b> {@link ErrorHandlingProxy#onFailure}. The client gets an error, or another attempt begins.
+ *   <li><b>At the end:</b> the tasks in {@link #atEnd} run, each exactly once, whatever came before.
+ * </ol>
+ *
+ * <p>A later step that keeps state per request extends the exchange of the step before, and makes it in
+ * {@link ErrorHandlingProxy#newExchange}. The exchange is also the callback that Jetty gets for the request: whoever
+ * completes it ends the exchange.
+ */
+public class Exchange extends Callback.Nested {
+    /** The name of the attribute of the client's request that holds the exchange. */
+    protected static final String ATTRIBUTE = "pitfalls.exchange";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
+
+    /** The client's request. */
+    public final Request clientToProxyRequest;
+
+    /** The response to the client. */
+    public final Response proxyToClientResponse;
+
+    private final HttpFields fieldsBefore;
+    private String id;
+    private volatile boolean over;
+
+    /** What is done when the exchange ends, whatever came before: each task exactly once, the last one pushed first. */
+    protected final Deque<Runnable> atEnd = new ConcurrentLinkedDeque<>();
+
+    /** The number of the attempt under way, from 1; 0 before the first one. */
+    protected int attempt;
+
+    /** The request of the attempt under way; {@code null} until it is about to be sent. */
+    protected volatile org.eclipse.jetty.client.Request proxyToServerRequest;
+
+    volatile boolean requestBegun;
+    volatile ProxyError stopReason;
+    private volatile ClientUpload upload;
+    volatile EofException clientLeft;
+
+    /**
+     * An exchange that has just begun.
+     *
+     * @param clientToProxyRequest the client's request
+     * @param proxyToClientResponse its response, with the fields that handlers in front of the proxy have set
+     * @param proxyToClientCallback completed when the response was sent, or cannot be
+     */
+    public Exchange(Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        super(proxyToClientCallback);
+        this.clientToProxyRequest = clientToProxyRequest;
+        this.proxyToClientResponse = proxyToClientResponse;
+        this.fieldsBefore = HttpFields.build(proxyToClientResponse.getHeaders());
+    }
+
+    /**
+     * Finds the exchange in a hook of Jetty's.
+     *
+     * @param clientToProxyRequest the client's request, as the hook gets it
+     * @return its exchange
+     */
+    public static Exchange of(Request clientToProxyRequest) {
+        return (Exchange) clientToProxyRequest.getAttribute(ATTRIBUTE);
+    }
+
+    /** {@return the number of the attempt under way, from 1; 0 before the first one} */
+    public final int attempt() {
+        return attempt;
+    }
+
+    /**
+     * {@return what ends each log line of this request, so that you can put them together: {@code [request 4f2a9c01, attempt 1]}}
+     */
+    public final synchronized String label() {
+        if (id == null) id = RequestId.of(clientToProxyRequest);
+        return attempt == 0 ? "[request " + id + "]" : "[request " + id + ", attempt " + attempt + "]";
+    }
+
+    /** {@return what goes where, as it may stand in a log: {@code GET /v1/key to http://127.0.0.1:8081}} */
+    public final String subject() {
+        String path = clientToProxyRequest.getHttpURI().getPath();
+        String methodAndPath = ErrorLog.printable(clientToProxyRequest.getMethod() + " " + path);
+        var request = proxyToServerRequest;
+        if (request == null) return methodAndPath + " to no upstream";
+        return methodAndPath + " to " + request.getScheme() + "://" + request.getHost() + ":" + request.getPort();
+    }
+
+    /**
+     * Ends the attempt under way for a reason of the proxy's own. It fails with this error, whatever Jetty makes of it.
+     *
+     * @param reason why
+     */
+    protected void stop(ProxyError reason) {
+        stopReason = reason;
+        proxyToServerRequest.abort(reason.failure());
+    }
+
+    /**
+     * Ends the exchange because the client has left. There will be no other attempt, and no answer.
+     *
+     * @param failure how it was noticed
+     */
+    protected final void onClientLeft(EofException failure) {
+        clientLeft = failure;
+        var request = proxyToServerRequest;
+        if (request != null) request.abort(failure);
+    }
+
+    /** The client's body, for {@link ErrorHandlingProxy#newProxyToServerRequestContent}. */
+    ClientUpload newUpload() {
+        upload = new ClientUpload(this);
+        return upload;
+    }
+
+    /** Called before the first byte of the client's body is asked for. */
+    protected void onUploadBegin() {}
+
+    /** Called when the client's body was read to its end. */
+    protected void onUploadEnd() {}
+
+    /** {@return whether the proxy still waits for more of the client's body} */
+    final boolean isUploading() {
+        return upload != null && upload.isWaitedFor();
+    }
+
+    /**
+     * Finds out whose fault it is that the attempt under way has failed, and of which kind. It is asked once per failure.
+     *
+     * @param serverToProxyResponse what there is of the response
+     * @param failure what Jetty's client reports
+     * @return the error, which may become the client's answer
+     */
+    ProxyError errorOf(org.eclipse.jetty.client.Response serverToProxyResponse, Throwable failure) {
+        EofException left = clientLeft;
+        boolean onlyTold = left != null && left.getCause() == failure; // over HTTP/2, of the upstream's failure
+        if (left != null && !onlyTold) return new ProxyError(ProxyError.CLIENT_LEFT, left);
+        if (stopReason != null) return stopReason;
+        ProxyError uploadError = upload == null ? null : upload.errorOf(failure);
+        if (uploadError != null) return uploadError;
+        if (isWriteFailure(failure)) return new ProxyError(ProxyError.CLIENT_LEFT, failure);
+        if (serverToProxyResponse.getStatus() > 0) return ProxyError.ofUpstream(failure, Progress.RESPONSE_BEGUN);
+        return ProxyError.ofUpstream(failure, requestBegun ? Progress.REQUEST_BEGUN : Progress.NOT_SENT);
+    }
+
+    /** Once a part of the response was sent, Jetty aborts the attempt with this exception if the next part cannot be. */
+    private boolean isWriteFailure(Throwable failure) {
+        return failure instanceof EofException
+                && proxyToClientResponse.isCommitted()
+                && !proxyToClientResponse.hasLastWrite();
+    }
+
+    /**
+     * {@return what the client itself has done to end the exchange; {@code null} if it has done nothing}
+     */
+    public final ProxyError clientError() {
+        if (clientLeft != null) return new ProxyError(ProxyError.CLIENT_LEFT, clientLeft);
+        return upload == null ? null : upload.clientError();
+    }
+
+    /**
+     * Takes the response back to where the proxy began with it: without what an upstream has sent before it failed, but
+     * with what handlers in front of the proxy have set. Nothing of it may have been sent yet.
+     */
+    public final void restart() {
+        proxyToClientResponse.reset();
+        putOver(fieldsBefore);
+    }
+
+    /**
+     * Sets fields of the response in place of those with the same names, also of Jetty's own {@code Server} and
+     * {@code Date}, which cannot be removed.
+     *
+     * @param fields fields of which several may have one name
+     */
+    public final void putOver(HttpFields fields) {
+        Set<String> names = new HashSet<>();
+        for (HttpField field : fields) {
+            if (names.add(field.getLowerCaseName())) {
+                proxyToClientResponse.getHeaders().put(field);
+            } else {
+                proxyToClientResponse.getHeaders().add(field);
+            }
+        }
+    }
+
+    /**
+     * Writes an answer of the proxy's own, whose status and fields are set, and ends the exchange before that: as soon as the
+     * client has the last byte, its connection is Jetty's again.
+     *
+     * @param content the whole body, which may be empty
+     */
+    public final void answer(ByteBuffer content) {
+        end();
+        proxyToClientResponse.write(true, content, this);
+    }
+
+    /**
+     * Ends the exchange, if it has not ended. Called before the last bytes of a response are written, and when the response is
+     * complete or has failed.
+     */
+    public final void end() {
+        if (!over && LOG.isDebugEnabled()) LOG.debug("end {}", label());
+        over = true;
+        for (Runnable task = atEnd.poll(); task != null; task = atEnd.poll()) task.run();
+    }
+
+    /** {@return whether the exchange has ended} */
+    protected final boolean isOver() {
+        return over;
+    }
+
+    @Override
+    public final void succeeded() {
+        end();
+        super.succeeded();
+    }
+
+    @Override
+    public final void failed(Throwable failure) {
+        end();
+        super.failed(failure);
+    }
+
+    @Override
+    public String toString() {
+        return subject() + " " + label();
+    }
+}

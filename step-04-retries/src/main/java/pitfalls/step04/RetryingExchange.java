@@ -1,0 +1,183 @@
+package pitfalls.step04;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
+import org.eclipse.jetty.client.Request.Content;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.StringUtil;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import pitfalls.step02.Exchange;
+import pitfalls.step02.ProxyError;
+import pitfalls.step04.RetryPolicy.Outcome;
+import pitfalls.step04.Verdict.Again;
+import pitfalls.step04.Verdict.GiveUp;
+
+/** An exchange that may need several attempts. They follow each other, so that no two threads are in here at once. */
+public class RetryingExchange extends Exchange {
+    private static final Logger LOG = LoggerFactory.getLogger(RetryingProxy.class);
+    private static final Map<ProxyError.Kind, Outcome> OUTCOMES = Map.of(
+            ProxyError.CONNECTION_REFUSED, Outcome.NOT_SENT,
+            ProxyError.CONNECT_TIMEOUT, Outcome.NOT_SENT,
+            ProxyError.UNKNOWN_HOST, Outcome.NOT_SENT,
+            ProxyError.UNREACHABLE, Outcome.NOT_SENT,
+            ProxyError.CONNECTION_TERMINATED, Outcome.DIED,
+            ProxyError.RESPONSE_INCOMPLETE, Outcome.DIED);
+
+    private final RetryPolicy policy;
+    private final RetryMeter meter;
+    private final InstantSource clock;
+    private final RandomGenerator random;
+    private final Instant begin;
+
+    /** Whether there can be more than one attempt. */
+    final boolean mayRetry;
+
+    /** Whether the attempt under way is not the first one. */
+    boolean isRetry;
+
+    private boolean budgeted;
+    private ReplayableBody body;
+    private Again verdictOnStatus;
+
+    /**
+     * An exchange that has just begun.
+     *
+     * @param proxy whose policy it follows
+     * @param clientToProxyRequest as in {@link Exchange}
+     * @param proxyToClientResponse as in {@link Exchange}
+     * @param proxyToClientCallback as in {@link Exchange}
+     */
+    public RetryingExchange(
+            RetryingProxy proxy,
+            Request clientToProxyRequest,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback) {
+        super(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        policy = proxy.retryPolicy;
+        meter = proxy.meter;
+        clock = proxy.clock;
+        random = proxy.random;
+        mayRetry = proxy.mayRetry;
+        begin = mayRetry ? clock.instant() : null;
+        if (mayRetry) {
+            meter.inFlight.incrementAndGet();
+            atEnd.push(this::release);
+        }
+    }
+
+    /**
+     * As {@link Exchange#of(Request)}.
+     *
+     * @param clientToProxyRequest the client's request, as a hook of Jetty's gets it
+     * @return its exchange
+     */
+    public static RetryingExchange of(Request clientToProxyRequest) {
+        return (RetryingExchange) clientToProxyRequest.getAttribute(ATTRIBUTE);
+    }
+
+    /** The client's body, for the attempt that is being made; kept for others if the policy could want them. */
+    Content body(Supplier<Content> client, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        if (body == null) body = new ReplayableBody(client.get(), bytesToKeep(proxyToServerRequest));
+        return body.newAttempt();
+    }
+
+    private int bytesToKeep(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        String method = clientToProxyRequest.getMethod();
+        Verdict verdict = policy.verdict(1, Outcome.DIED, method, hasIdempotencyKey(proxyToServerRequest), true);
+        boolean fits = clientToProxyRequest.getLength() <= policy.bufferSize();
+        return verdict instanceof Again && fits ? policy.bufferSize() : 0;
+    }
+
+    /** Whether the upstream gets a key: a client may have named it in {@code Connection}. */
+    private static boolean hasIdempotencyKey(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return StringUtil.isNotBlank(proxyToServerRequest.getHeaders().get("Idempotency-Key"));
+    }
+
+    /** Called when the attempt under way has failed: it reads no more of the body, and it is decided what follows. */
+    Verdict endAttempt(ProxyError error) {
+        Outcome outcome = OUTCOMES.get(error.kind());
+        if (body != null) body.failAttempt(error.failure());
+        Again onStatus = verdictOnStatus;
+        verdictOnStatus = null;
+        if (onStatus != null) return onStatus;
+        if (proxyToClientResponse.isCommitted()) return new GiveUp("the client has a part of the response");
+        if (outcome == null) return new GiveUp("another attempt would not help");
+        return judge(outcome, error.kind().type(), Duration.ZERO);
+    }
+
+    /** Called with the head of a response: stops one with a status that is tried again, before it is passed on. */
+    void onHead(org.eclipse.jetty.client.Response serverToProxyResponse) {
+        int status = serverToProxyResponse.getStatus();
+        // Behind Expect: 100-continue, Jetty hands out a final status when it is too late to stop it.
+        boolean stoppable = !proxyToServerRequest.getHeaders().contains(HttpHeader.EXPECT);
+        if (stoppable && policy.statuses().contains(status)) {
+            String retryAfter = serverToProxyResponse.getHeaders().get(HttpHeader.RETRY_AFTER);
+            Duration atLeast = RetryAfter.parse(retryAfter, clock.instant());
+            if (judge(Outcome.STATUS, "status " + status, atLeast) instanceof Again again) {
+                verdictOnStatus = again;
+                stop(new ProxyError(ProxyError.RESPONSE_INCOMPLETE, new IOException("status " + status)));
+                return;
+            }
+        }
+        endRetry();
+    }
+
+    private Verdict judge(Outcome outcome, String failure, Duration atLeast) {
+        if (!mayRetry) return new GiveUp("every request is sent once");
+        Verdict verdict = verdictOn(outcome, atLeast);
+        String next = verdict instanceof Again again
+                ? "the next one in " + again.pause().toMillis() + " ms"
+                : ((GiveUp) verdict).reason();
+        LOG.info(
+                "attempt {} of {} failed, {} for {}: {} {}",
+                attempt,
+                policy.attempts(),
+                failure,
+                subject(),
+                next,
+                label());
+        return verdict;
+    }
+
+    /** Asks the policy, then the deadline, then the budget. */
+    private Verdict verdictOn(Outcome outcome, Duration atLeast) {
+        String method = clientToProxyRequest.getMethod();
+        boolean replayable = body == null || body.isReplayable();
+        boolean hasKey = hasIdempotencyKey(proxyToServerRequest);
+        Verdict verdict = policy.verdict(attempt, outcome, method, hasKey, replayable);
+        if (!(verdict instanceof Again again)) return verdict;
+        var pause = Duration.ofNanos(random.nextLong(again.pause().toNanos() + 1)); // full jitter
+        if (pause.compareTo(atLeast) < 0) pause = atLeast;
+        if (clock.instant().plus(pause).isAfter(begin.plus(policy.deadline()))) {
+            return new GiveUp("the next one would begin after the deadline");
+        }
+        budgeted = budgeted || meter.acquire(policy.budget());
+        return budgeted ? new Again(pause) : new GiveUp("too many requests are on another attempt");
+    }
+
+    /** The upstream answers, so that this request weighs on the budget no more. */
+    private void endRetry() {
+        if (budgeted) meter.release();
+        budgeted = false;
+    }
+
+    /** There will be no other attempt, and what the client has still to send is not wanted. */
+    void abandonBody(Throwable failure) {
+        if (body != null) body.abandon(failure);
+    }
+
+    private void release() {
+        endRetry();
+        if (body != null) body.release();
+        meter.inFlight.decrementAndGet();
+    }
+}

@@ -1,0 +1,22 @@
+package pitfalls.step04;
+
+import java.time.Duration;
+
+/** What is decided about a failed attempt. */
+public sealed interface Verdict {
+
+    /**
+     * Another attempt follows.
+     *
+     * @param pause how long to wait before it; in the verdict of a {@link RetryPolicy} the longest pause, of which the proxy
+     *     waits a random part
+     */
+    record Again(Duration pause) implements Verdict {}
+
+    /**
+     * No other attempt follows.
+     *
+     * @param reason why not, for the log
+     */
+    record GiveUp(String reason) implements Verdict {}
+}

@@ -1,0 +1,78 @@
+package pitfalls.step07;
+
+import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.ProxyError;
+import pitfalls.step04.RetryingExchange;
+import pitfalls.step07.watch.ClientWatch;
+
+/** An exchange that ends when its client leaves, and not before, however long it is quiet. */
+final class StreamingExchange extends RetryingExchange {
+    private final StreamingProxy proxy;
+    private final ClientWatch watch;
+    private volatile boolean watching = true;
+
+    /** Run before the last bytes of the response are written: from then on Jetty reads the client's connection. */
+    final Runnable endWatch;
+
+    StreamingExchange(
+            StreamingProxy proxy,
+            Request clientToProxyRequest,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback) {
+        super(proxy, FramedRequest.of(clientToProxyRequest), proxyToClientResponse, proxyToClientCallback);
+        this.proxy = proxy;
+        this.watch = new ClientWatch(this.clientToProxyRequest, proxy.deadlines, this::onClientLeft);
+        this.endWatch = () -> {
+            if (!watching) return;
+            watching = false;
+            watch.end();
+        };
+        this.clientToProxyRequest.addIdleTimeoutListener(timeout -> false); // it is the upstream that is quiet
+        atEnd.push(endWatch);
+        if (this.clientToProxyRequest instanceof FramedRequest framed) atEnd.push(framed::release);
+        HttpFields fields = this.clientToProxyRequest.getHeaders();
+        boolean hasBody = this.clientToProxyRequest.getLength() > 0 || fields.contains(HttpHeader.TRANSFER_ENCODING);
+        boolean bodyComesFirst = hasBody && !fields.contains(HttpHeader.EXPECT);
+        if (!bodyComesFirst) watch.begin(proxy.watchDelay); // otherwise when it has been read
+    }
+
+    /** As {@link RetryingExchange#of(Request)}. */
+    public static StreamingExchange of(Request clientToProxyRequest) {
+        return (StreamingExchange) clientToProxyRequest.getAttribute(ATTRIBUTE);
+    }
+
+    /** Jetty reads the client's body now, and the watch must not. */
+    @Override
+    protected void onUploadBegin() {
+        watch.pause();
+    }
+
+    @Override
+    protected void onUploadEnd() {
+        watch.begin(proxy.watchDelay);
+    }
+
+    /** The attempt was sent, and waits if all connections are in use. */
+    void limitWaitForConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        Runnable task = () -> onWaitedForConnection(proxyToServerRequest);
+        atEnd.push(proxy.deadlines.after(proxy.timeouts.connection(), task)::cancel);
+    }
+
+    private void onWaitedForConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        boolean isWaiting = proxyToServerRequest == this.proxyToServerRequest
+                && proxyToServerRequest.getConnection() == null
+                && !isOver();
+        if (!isWaiting) return;
+        if (proxy.hasConnectionLeft(proxyToServerRequest)) {
+            limitWaitForConnection(proxyToServerRequest); // one is on its way, with a timeout of its own
+        } else {
+            var failure = new TimeoutException("no connection was free in time");
+            stop(new ProxyError(ProxyError.CONNECTION_LIMIT, failure));
+        }
+    }
+}

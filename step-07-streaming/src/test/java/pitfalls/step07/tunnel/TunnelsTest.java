@@ -1,0 +1,34 @@
+package pitfalls.step07.tunnel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.eclipse.jetty.io.ByteArrayEndPoint;
+import org.junit.jupiter.api.Test;
+
+class TunnelsTest {
+
+    @Test
+    void a_tunnel_that_opens_when_the_proxy_has_stopped_ends_at_once() {
+        var tunnels = new Tunnels();
+        var endPoint = new ByteArrayEndPoint();
+
+        tunnels.shutdown();
+        tunnels.opened(endPoint);
+
+        assertThat(tunnels.isShutdown()).isTrue();
+        assertThat(endPoint.isOpen()).isFalse();
+    }
+
+    @Test
+    void tunnels_that_are_started_again_stay_open() throws Exception {
+        var tunnels = new Tunnels();
+        var endPoint = new ByteArrayEndPoint();
+
+        tunnels.shutdown();
+        tunnels.start();
+        tunnels.opened(endPoint);
+
+        assertThat(tunnels.isShutdown()).isFalse();
+        assertThat(endPoint.isOpen()).isTrue();
+    }
+}
