@@ -264,6 +264,23 @@ class ErrorsTest {
         }
 
         @Test
+        void an_exchange_that_cannot_be_made_is_a_500_through_the_responder() throws Exception {
+            var proxy = new ErrorHandlingProxy("http://127.0.0.1:1") {
+                @Override
+                protected Exchange newExchange(Request request, Response response, Callback callback) {
+                    throw new IllegalStateException("a bug in a later step");
+                }
+            };
+            var client = loopback.connect(loopback.serve(proxy));
+
+            var response = client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(500);
+            assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=proxy_internal_error");
+            assertThat(response.body()).doesNotContain("bug");
+        }
+
+        @Test
         void what_the_proxy_has_answered_is_not_handled_a_second_time() throws Exception {
             var handledAgain = new AtomicInteger();
             var behind = new Handler.Abstract() {

@@ -5,7 +5,6 @@ import java.util.HashSet;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -74,10 +73,10 @@ public final class HopByHop {
     }
 
     /** This response without the fields that {@code Connection} names; Jetty leaves out the others. */
-    static Response endToEnd(Response response) {
+    static org.eclipse.jetty.client.Response endToEnd(org.eclipse.jetty.client.Response response) {
         if (namedByConnection(response.getHeaders()).isEmpty()) return response;
         HttpFields fields = endToEnd(response.getHeaders());
-        return new Response() {
+        return new org.eclipse.jetty.client.Response() {
             @Override
             public org.eclipse.jetty.client.Request getRequest() {
                 return response.getRequest();

@@ -1,7 +1,6 @@
 package pitfalls.step07;
 
 import org.eclipse.jetty.client.EarlyHintsProtocolHandler;
-import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
@@ -45,7 +44,9 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
     }
 
     @Override
-    public boolean accept(org.eclipse.jetty.client.Request proxyToServerRequest, Response serverToProxyResponse) {
+    public boolean accept(
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            org.eclipse.jetty.client.Response serverToProxyResponse) {
         int status = serverToProxyResponse.getStatus();
         if (!HttpStatus.isInterim(status)) return false;
         if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) return false;

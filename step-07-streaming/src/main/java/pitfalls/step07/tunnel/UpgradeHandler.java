@@ -1,7 +1,6 @@
 package pitfalls.step07.tunnel;
 
 import org.eclipse.jetty.client.HttpUpgrader;
-import org.eclipse.jetty.client.Response;
 import org.eclipse.jetty.client.UpgradeProtocolHandler;
 
 /** Takes every 101: for the upgrade that a request has offered, or for a failure where it has offered none. */
@@ -15,7 +14,8 @@ final class UpgradeHandler extends UpgradeProtocolHandler {
 
     @Override
     protected boolean acceptHeaders(
-            org.eclipse.jetty.client.Request proxyToServerRequest, Response serverToProxyResponse) {
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            org.eclipse.jetty.client.Response serverToProxyResponse) {
         boolean offered = proxyToServerRequest.getAttributes().containsKey(ATTRIBUTE);
         if (!offered) serverToProxyResponse.abort(Upgrade.notOffered(serverToProxyResponse));
         return true;
