@@ -90,7 +90,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
         try {
             exchange = newExchange(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
             clientToProxyRequest.setAttribute(Exchange.ATTRIBUTE, exchange);
-            if (LOG.isDebugEnabled()) LOG.debug("forward {}", exchange);
+            LOG.debug("forward {}", exchange);
             forward(exchange);
         } catch (Throwable x) {
             if (exchange == null) {
@@ -131,12 +131,15 @@ public class ErrorHandlingProxy extends MinimalProxy {
      * @param exchange the exchange, of whose response nothing was sent
      */
     protected final void attempt(Exchange exchange) {
-        exchange.attempt++;
-        exchange.proxyToServerRequest = null; // nothing is left of the attempt before
-        exchange.requestBegun = false;
-        exchange.stopReason = null;
-        if (LOG.isDebugEnabled()) LOG.debug("attempt {}", exchange);
+        synchronized (exchange) {
+            exchange.attempt++;
+            exchange.proxyToServerRequest = null;
+            exchange.requestBegun = false;
+            exchange.stopReason = null;
+        }
+        LOG.debug("attempt {}", exchange);
         try {
+            if (exchange.attempt > 1) exchange.restart(); // nothing of the failed attempt survives
             super.handle(exchange.clientToProxyRequest, exchange.proxyToClientResponse, exchange);
         } catch (Throwable x) {
             answer(exchange, ProxyError.ofProxy(x));

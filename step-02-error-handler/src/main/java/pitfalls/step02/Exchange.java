@@ -108,13 +108,17 @@ public class Exchange extends Callback.Nested {
     }
 
     /**
-     * Ends the attempt under way for a reason of the proxy's own. It fails with this error, whatever Jetty makes of it.
+     * Ends an attempt for a reason of the proxy's own. It fails with this error, whatever Jetty makes of it.
      *
+     * @param request the request of the attempt, which may be over
      * @param reason why
      */
-    protected void stop(ProxyError reason) {
-        stopReason = reason;
-        proxyToServerRequest.abort(reason.failure());
+    protected final void stop(org.eclipse.jetty.client.Request request, ProxyError reason) {
+        synchronized (this) {
+            if (request != proxyToServerRequest) return; // another attempt has begun
+            stopReason = reason;
+        }
+        request.abort(reason.failure());
     }
 
     /**
@@ -183,7 +187,7 @@ public class Exchange extends Callback.Nested {
      * Takes the response back to where the proxy began with it: without what an upstream has sent before it failed, but
      * with what handlers in front of the proxy have set. Nothing of it may have been sent yet.
      */
-    public final void restart() {
+    final void restart() {
         proxyToClientResponse.reset();
         putOver(fieldsBefore);
     }
@@ -221,7 +225,7 @@ public class Exchange extends Callback.Nested {
      * complete or has failed.
      */
     public final void end() {
-        if (!over && LOG.isDebugEnabled()) LOG.debug("end {}", label());
+        if (!over) LOG.debug("end {}", this);
         over = true;
         for (Runnable task = atEnd.poll(); task != null; task = atEnd.poll()) task.run();
     }

@@ -104,14 +104,15 @@ public class RetryingExchange extends Exchange {
 
     /** Called when the attempt under way has failed: it reads no more of the body, and it is decided what follows. */
     Verdict endAttempt(ProxyError error) {
-        Outcome outcome = OUTCOMES.get(error.kind());
+        ProxyError.Kind kind = error.kind();
+        Outcome outcome = OUTCOMES.get(kind);
         if (body != null) body.failAttempt(error.failure());
         Again onStatus = verdictOnStatus;
         verdictOnStatus = null;
         if (onStatus != null) return onStatus;
         if (proxyToClientResponse.isCommitted()) return new GiveUp("the client has a part of the response");
         if (outcome == null) return new GiveUp("another attempt would not help");
-        return judge(outcome, error.kind().type(), Duration.ZERO);
+        return judge(outcome, kind.type(), Duration.ZERO);
     }
 
     /** Called with the head of a response: stops one with a status that is tried again, before it is passed on. */
@@ -124,7 +125,9 @@ public class RetryingExchange extends Exchange {
             Duration atLeast = RetryAfter.parse(retryAfter, clock.instant());
             if (judge(Outcome.STATUS, "status " + status, atLeast) instanceof Again again) {
                 verdictOnStatus = again;
-                stop(new ProxyError(ProxyError.RESPONSE_INCOMPLETE, new IOException("status " + status)));
+                stop(
+                        proxyToServerRequest,
+                        new ProxyError(ProxyError.RESPONSE_INCOMPLETE, new IOException("status " + status)));
                 return;
             }
         }

@@ -6,7 +6,6 @@ import java.util.Random;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
-import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -75,7 +74,6 @@ public class RetryingProxy extends UrlNormalizingProxy {
         }
         meter.retries.increment();
         exchange.isRetry = true;
-        exchange.restart(); // nothing of the failed attempt survives
         attempt(exchange);
     }
 
@@ -128,9 +126,9 @@ public class RetryingProxy extends UrlNormalizingProxy {
     }
 
     @Override
-    protected void configureHttpClient(HttpClient httpClient) {
-        super.configureHttpClient(httpClient);
-        FreshConnections.configure(httpClient);
+    protected void doStart() throws Exception {
+        super.doStart();
+        FreshConnections.configure(getHttpClient()); // also one that was given to the proxy
     }
 
     @Override

@@ -72,7 +72,7 @@ final class StreamingExchange extends RetryingExchange {
             limitWaitForConnection(proxyToServerRequest); // one is on its way, with a timeout of its own
         } else {
             var failure = new TimeoutException("no connection was free in time");
-            stop(new ProxyError(ProxyError.CONNECTION_LIMIT, failure));
+            stop(proxyToServerRequest, new ProxyError(ProxyError.CONNECTION_LIMIT, failure));
         }
     }
 }
