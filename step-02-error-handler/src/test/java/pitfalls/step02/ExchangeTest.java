@@ -170,15 +170,18 @@ class ExchangeTest implements LoopbackTest {
     @Test
     void a_client_that_has_left_is_to_blame_whatever_fails_after_that() throws Exception {
         var errors = new ConcurrentLinkedQueue<Optional<ProxyError>>();
+        var asked = new Gate("the exchange was asked twice");
         var proxy = new LaterProxy(silent(), exchange -> {
             errors.add(Optional.ofNullable(exchange.clientError()));
             exchange.leave();
             errors.add(Optional.ofNullable(exchange.clientError()));
+            asked.open();
         });
         var client = loopback.connect(loopback.serve(proxy));
 
         try (var log = LogLines.of("pitfalls")) {
             client.sendRequest("GET /x").receiveResponse();
+            asked.await();
 
             assertThat(errors.remove()).isEmpty();
             assertThat(errors.remove())

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.condition.OS;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.support.FullBacklog;
 import pitfalls.support.Gate;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 
@@ -303,9 +304,10 @@ class StreamingTest {
                 assertThat(response.status())
                         .as("whether the limit of the connect counts, and not that of the wait")
                         .isEqualTo(504);
-                assertThat(((StreamingProxy) proxy).deadlines.iterator())
-                        .as("tasks left behind")
-                        .isExhausted();
+                var deadlines = ((StreamingProxy) proxy).deadlines;
+                long patience = System.nanoTime() + Loopback.PATIENCE.toNanos();
+                while (deadlines.iterator().hasNext() && System.nanoTime() < patience) Thread.onSpinWait();
+                assertThat(deadlines.iterator()).as("tasks left behind").isExhausted();
             }
         }
 

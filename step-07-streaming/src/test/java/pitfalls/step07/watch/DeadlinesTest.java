@@ -31,12 +31,9 @@ class DeadlinesTest implements LoopbackTest {
     }
 
     @Test
-    void a_task_that_was_cancelled_does_not_run() throws Exception {
-        deadlines.after(SHORT, count::incrementAndGet).cancel();
+    void a_task_that_was_cancelled_is_forgotten() {
+        deadlines.after(Duration.ofHours(1), count::incrementAndGet).cancel();
 
-        awaitLaterTasks();
-
-        assertThat(count).hasValue(0);
         assertThat(deadlines.iterator()).isExhausted();
     }
 
