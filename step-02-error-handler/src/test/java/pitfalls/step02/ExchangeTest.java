@@ -29,6 +29,7 @@ class ExchangeTest implements LoopbackTest {
             new ProxyError.Kind(418, "http_request_denied", "The proxy makes tea.");
 
     private final Queue<String> events = new ConcurrentLinkedQueue<>();
+    private final Gate uploaded = new Gate("the upload has ended");
     private final Gate over = new Gate("the exchange is over");
 
     /** What a later step keeps for each request. */
@@ -47,6 +48,7 @@ class ExchangeTest implements LoopbackTest {
         @Override
         protected void onUploadEnd() {
             events.add("upload ends");
+            uploaded.open();
         }
 
         private void leave() {
@@ -199,6 +201,7 @@ class ExchangeTest implements LoopbackTest {
         var client = loopback.connect(loopback.serve(new LaterProxy(upstream.target(), exchange -> {})));
 
         client.sendRequest("PUT /x", "Content-Length: 3").send("abc").receiveResponse();
+        uploaded.await();
 
         assertThat(List.copyOf(events)).startsWith("upload begins", "upload ends");
         assertThat(events).containsOnlyOnce("upload begins", "upload ends");
