@@ -30,12 +30,11 @@ class ExchangeTest implements LoopbackTest {
 
     private final Queue<String> events = new ConcurrentLinkedQueue<>();
     private final Gate uploaded = new Gate("the upload has ended");
-    private final Gate over = new Gate("the exchange is over");
 
     /** What a later step keeps for each request. */
     private final class LaterExchange extends Exchange {
         private LaterExchange(Request request, Response response, Callback callback) {
-            super(request, response, Callback.from(callback, over::open));
+            super(request, response, callback);
             atEnd.push(() -> events.add("first in, last out"));
             atEnd.push(() -> events.add("last in, first out"));
         }
