@@ -122,7 +122,7 @@ public class Exchange extends Callback.Nested {
     }
 
     /**
-     * Ends the exchange because the client has left. There will be no other attempt, and no answer.
+     * Ends the attempt under way because the client has left. No other one will follow.
      *
      * @param failure how it was noticed
      */
@@ -161,9 +161,9 @@ public class Exchange extends Callback.Nested {
         boolean onlyTold = left != null && left.getCause() == failure; // over HTTP/2, of the upstream's failure
         if (left != null && !onlyTold) return new ProxyError(ProxyError.CLIENT_LEFT, left);
         if (stopReason != null) return stopReason;
+        if (isWriteFailure(failure)) return new ProxyError(ProxyError.CLIENT_LEFT, failure);
         ProxyError uploadError = upload == null ? null : upload.errorOf(failure);
         if (uploadError != null) return uploadError;
-        if (isWriteFailure(failure)) return new ProxyError(ProxyError.CLIENT_LEFT, failure);
         if (serverToProxyResponse.getStatus() > 0) return ProxyError.ofUpstream(failure, Progress.RESPONSE_BEGUN);
         return ProxyError.ofUpstream(failure, requestBegun ? Progress.REQUEST_BEGUN : Progress.NOT_SENT);
     }
@@ -227,7 +227,13 @@ public class Exchange extends Callback.Nested {
     public final void end() {
         if (!over) LOG.debug("end {}", this);
         over = true;
-        for (Runnable task = atEnd.poll(); task != null; task = atEnd.poll()) task.run();
+        for (Runnable task = atEnd.poll(); task != null; task = atEnd.poll()) {
+            try {
+                task.run();
+            } catch (Throwable x) {
+                LOG.warn("a task at the end failed, the others go on {}", label(), x);
+            }
+        }
     }
 
     /** {@return whether the exchange has ended} */

@@ -60,7 +60,7 @@ class ExchangeTest implements LoopbackTest {
     }
 
     /** A later step: does something to the exchange once its request was sent. */
-    private final class LaterProxy extends ErrorHandlingProxy {
+    private class LaterProxy extends ErrorHandlingProxy {
         private final Consumer<LaterExchange> sent;
 
         private LaterProxy(String target, Consumer<LaterExchange> sent) {
@@ -120,6 +120,28 @@ class ExchangeTest implements LoopbackTest {
 
             assertThat(events).containsExactly("last in, first out", "first in, last out");
         });
+    }
+
+    @Test
+    void a_task_that_throws_keeps_neither_the_others_nor_the_client_waiting() throws Exception {
+        var proxy = new LaterProxy(loopback.refusing(), exchange -> {}) {
+            @Override
+            protected Exchange newExchange(Request request, Response response, Callback callback) {
+                var exchange = super.newExchange(request, response, callback);
+                exchange.atEnd.push(() -> {
+                    throw new IllegalStateException("a bug in a later step");
+                });
+                return exchange;
+            }
+        };
+        var client = loopback.connect(loopback.serve(proxy));
+
+        try (var log = LogLines.of("pitfalls")) {
+            assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(502);
+            assertThat(client.sendRequest("GET /y").receiveResponse().status()).isEqualTo(502);
+            assertThat(log.lines()).contains("WARN a task at the end failed, the others go on [request ID, attempt 1]");
+        }
+        assertThat(events).contains("first in, last out");
     }
 
     @Test

@@ -21,7 +21,7 @@ import pitfalls.step04.RetryPolicy.Outcome;
 import pitfalls.step04.Verdict.Again;
 import pitfalls.step04.Verdict.GiveUp;
 
-/** An exchange that may need several attempts. They follow each other, so that no two threads are in here at once. */
+/** An exchange that may need several attempts, one after the other. */
 public class RetryingExchange extends Exchange {
     private static final Logger LOG = LoggerFactory.getLogger(RetryingProxy.class);
     private static final Map<ProxyError.Kind, Outcome> OUTCOMES = Map.of(
@@ -110,8 +110,8 @@ public class RetryingExchange extends Exchange {
         Again onStatus = verdictOnStatus;
         verdictOnStatus = null;
         if (onStatus != null) return onStatus;
-        if (proxyToClientResponse.isCommitted()) return new GiveUp("the client has a part of the response");
-        if (outcome == null) return new GiveUp("another attempt would not help");
+        boolean canHelp = mayRetry && outcome != null && !proxyToClientResponse.isCommitted();
+        if (!canHelp) return new GiveUp("another attempt would not help");
         return judge(outcome, kind.type(), Duration.ZERO);
     }
 
@@ -135,7 +135,6 @@ public class RetryingExchange extends Exchange {
     }
 
     private Verdict judge(Outcome outcome, String failure, Duration atLeast) {
-        if (!mayRetry) return new GiveUp("every request is sent once");
         Verdict verdict = verdictOn(outcome, atLeast);
         String next = verdict instanceof Again again
                 ? "the next one in " + again.pause().toMillis() + " ms"

@@ -12,8 +12,8 @@ import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpVersion;
 
 /**
- * The fields that end at this hop (RFC 9110, section 7.6.1): some always, and those that {@code Connection} names. Jetty
- * leaves out both from requests, but from responses only those that always end.
+ * The fields that end at this hop (RFC 9110, section 7.6.1): some always, and those that {@code Connection} names. Jetty's
+ * own proxy leaves out both from requests, but from responses only those that always end.
  */
 public final class HopByHop {
     private static final Set<HttpHeader> ALWAYS = EnumSet.of(

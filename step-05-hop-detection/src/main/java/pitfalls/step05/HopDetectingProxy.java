@@ -124,6 +124,16 @@ public class HopDetectingProxy extends RetryingProxy {
     }
 
     @Override
+    protected void onServerToProxyResponse102Processing(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            HttpFields fields,
+            Response proxyToClientResponse) {
+        super.onServerToProxyResponse102Processing(
+                clientToProxyRequest, proxyToServerRequest, HopByHop.endToEnd(fields), proxyToClientResponse);
+    }
+
+    @Override
     protected void onServerToProxyResponse103EarlyHints(
             Request clientToProxyRequest,
             org.eclipse.jetty.client.Request proxyToServerRequest,

@@ -32,11 +32,14 @@ public final class ForwardedFields {
         return plain.startsWith("x-forwarded") || plain.equals("forwarded");
     }
 
-    /** Takes out of the copy what the client says of itself, and leaves what a proxy has written. */
+    /** Takes out of the copy what the client says of itself, and leaves what a proxy has written under such a name. */
     static void drop(HttpFields clientToProxyFields, HttpFields.Mutable copy) {
-        for (HttpField field : clientToProxyFields) {
-            String name = field.getLowerCaseName();
-            if (name.contains("forwarded") && isForwardedField(name)) copy.remove(name);
+        for (HttpField said : clientToProxyFields) {
+            String name = said.getLowerCaseName();
+            if (!name.contains("forwarded") || !isForwardedField(name)) continue;
+            for (var field = copy.iterator(); field.hasNext(); ) {
+                if (field.next() == said) field.remove();
+            }
         }
     }
 

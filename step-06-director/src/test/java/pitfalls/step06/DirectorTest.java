@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.Destination;
 import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Request;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step05.HopDetectingProxy;
+import pitfalls.step05.HopMark;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
@@ -126,6 +128,29 @@ class DirectorTest {
             var received = received(upstream);
             assertThat(received.getHeaders().get("X-Forwarded-Hop")).isEqualTo("1");
             assertThat(received.getHeaders().get("X-Forwarded-Other")).isNull();
+        }
+
+        @Test
+        void a_client_cannot_take_such_a_mark_away_by_sending_the_same_field() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var proxy = new DirectedProxy(targetOf(upstream));
+            proxy.setHopMark(new HopMark() {
+                @Override
+                public boolean isOn(HttpFields fields, String pseudonym) {
+                    return fields.contains("X-Forwarded-Hop", "here");
+                }
+
+                @Override
+                public void putOn(HttpFields.Mutable fields, String pseudonym) {
+                    fields.put("X-Forwarded-Hop", "here");
+                }
+            });
+            var client = loopback.connect(loopback.serve(proxy));
+
+            client.sendRequest("GET /x", "X-Forwarded-Hop: elsewhere").receiveResponse();
+
+            assertThat(received(upstream).getHeaders().values("X-Forwarded-Hop"))
+                    .containsExactly("here");
         }
 
         @Test

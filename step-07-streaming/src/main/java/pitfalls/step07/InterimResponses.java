@@ -49,7 +49,9 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
             org.eclipse.jetty.client.Response serverToProxyResponse) {
         int status = serverToProxyResponse.getStatus();
         if (!HttpStatus.isInterim(status)) return false;
-        if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) return false;
+        if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) {
+            return status != HttpStatus.CONTINUE_100; // it answers somebody else who uses the client
+        }
         received.status = status;
         boolean isAwaited = status == HttpStatus.CONTINUE_100
                 && !received.continued
@@ -60,7 +62,7 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
 
     @Override
     protected void onEarlyHints(org.eclipse.jetty.client.Request proxyToServerRequest, HttpFields fields) {
-        var received = (Received) proxyToServerRequest.getAttributes().get(ATTRIBUTE);
+        if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) return;
         boolean mayPass = received.status != HttpStatus.CONTINUE_100; // which is Jetty's own to send
         if (mayPass && understands(received.exchange.clientToProxyRequest)) {
             received.exchange.proxyToClientResponse.writeInterim(received.status, HopByHop.endToEnd(fields));

@@ -9,6 +9,7 @@ import org.eclipse.jetty.util.Callback;
 import pitfalls.step02.ProxyError;
 import pitfalls.step04.RetryingExchange;
 import pitfalls.step07.watch.ClientWatch;
+import pitfalls.step07.watch.Deadlines.Deadline;
 
 /** An exchange that ends when its client leaves, and not before, however long it is quiet. */
 final class StreamingExchange extends RetryingExchange {
@@ -60,7 +61,9 @@ final class StreamingExchange extends RetryingExchange {
     /** The attempt was sent, and waits if all connections are in use. */
     void limitWaitForConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {
         Runnable task = () -> onWaitedForConnection(proxyToServerRequest);
-        atEnd.push(proxy.deadlines.after(proxy.timeouts.connection(), task)::cancel);
+        Deadline limit = proxy.deadlines.after(proxy.timeouts.connection(), task);
+        atEnd.push(limit::cancel);
+        if (isOver()) limit.cancel(); // it has failed at once
     }
 
     private void onWaitedForConnection(org.eclipse.jetty.client.Request proxyToServerRequest) {

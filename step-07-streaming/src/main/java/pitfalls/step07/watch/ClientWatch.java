@@ -28,7 +28,8 @@ import org.eclipse.jetty.util.Callback;
  *     |                                        LEFT               |
  *     +------------ pause: the byte is given back ----------------+
  *
- *   from all of them, by end: OVER; the byte is given back
+ *   from all of them but LEFT, by end: OVER; the byte is given back.
+ *   From READING back to PAUSED also where somebody else reads already.
  * </pre>
  *
  * <p>A client that only ends its output, and still wants the response, looks the same as one that has left, and is taken to
@@ -97,7 +98,8 @@ public final class ClientWatch {
     private synchronized void read() {
         if (state != State.DELAYED) return;
         reader = new Reader();
-        state = endPoint.tryFillInterested(reader) ? State.READING : State.PAUSED;
+        state = State.READING; // before the reader can be called
+        if (!endPoint.tryFillInterested(reader) && state == State.READING) state = State.PAUSED;
     }
 
     /** Reads no more, so that Jetty can read the client's body. */
