@@ -6,11 +6,12 @@ import org.eclipse.jetty.io.Content;
 
 /**
  * The body of a client's request: read once from the client, streamed to the upstream as it comes, and kept up to a
- * limit for further attempts. Nothing waits for the copy.
+ * limit for further attempts, as long as the proxy has memory for it. Nothing waits for the copy.
  */
 final class ReplayableBody {
     private final org.eclipse.jetty.client.Request.Content client;
     private final int limit;
+    private final ReplayMemory memory;
 
     private ByteArrayOutputStream copy = new ByteArrayOutputStream();
     private Content.Chunk end;
@@ -22,10 +23,12 @@ final class ReplayableBody {
     /**
      * @param client where the body comes from
      * @param limit how many bytes are kept at most; with 0, what was read once is gone
+     * @param memory what all requests share
      */
-    ReplayableBody(org.eclipse.jetty.client.Request.Content client, int limit) {
+    ReplayableBody(org.eclipse.jetty.client.Request.Content client, int limit, ReplayMemory memory) {
         this.client = client;
         this.limit = limit;
+        this.memory = memory;
     }
 
     /** Whether everything that was read so far can be read again. */
@@ -54,11 +57,12 @@ final class ReplayableBody {
         client.fail(failure);
     }
 
-    /** Lets go of what was read and will not be sent. */
+    /** Lets go of what was read and will not be sent, and of the copy. */
     synchronized void release() {
         if (ahead != null) ahead.release();
         ahead = null;
         released = true;
+        forget();
     }
 
     private synchronized Content.Chunk readClient() {
@@ -73,13 +77,19 @@ final class ReplayableBody {
     }
 
     private void keep(Content.Chunk chunk) {
-        if (copy.size() + chunk.remaining() > limit) {
-            copy = null;
+        boolean fits = copy.size() + chunk.remaining() <= limit;
+        if (!fits || !memory.reserve(chunk.remaining())) {
+            forget();
             return;
         }
         byte[] bytes = new byte[chunk.remaining()];
         chunk.getByteBuffer().slice().get(bytes);
         copy.writeBytes(bytes);
+    }
+
+    private void forget() {
+        if (copy != null) memory.release(copy.size());
+        copy = null;
     }
 
     private void demandFromClient() {

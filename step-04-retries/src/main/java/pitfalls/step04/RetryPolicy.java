@@ -17,7 +17,7 @@ import pitfalls.step04.Verdict.GiveUp;
  * @param backoff the pauses between attempts
  * @param deadline how long after the first attempt began another one may begin; the last one may take longer
  * @param bufferSize how many bytes of a body are kept for another attempt. A longer body is streamed, and not sent
- *     again once a part of it was. Danger: every request in flight may take that much memory
+ *     again once a part of it was. All of them together take {@link RetryingProxy#setReplayMemory} at most
  * @param statuses those of 502, 503 and 504 that are worth another attempt if the upstream answers an idempotent
  *     request with them; its {@code Retry-After} is waited for, if the deadline permits
  * @param idempotencyKeys whether a POST or PATCH with an {@code Idempotency-Key} may be sent again after its connection
@@ -165,7 +165,7 @@ public record RetryPolicy(
             return new GiveUp(method + " is not idempotent, and has no Idempotency-Key");
         }
         if (!harmless && !idempotencyKeys) return new GiveUp("the policy does not trust an Idempotency-Key");
-        if (!replayable) return new GiveUp("its body is too long to be kept");
+        if (!replayable) return new GiveUp("its body was not kept");
         return new Again(backoff.after(attempt));
     }
 

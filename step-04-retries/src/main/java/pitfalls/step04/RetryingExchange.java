@@ -34,6 +34,7 @@ public class RetryingExchange extends Exchange {
 
     private final RetryPolicy policy;
     private final RetryMeter meter;
+    private final ReplayMemory memory;
     private final InstantSource clock;
     private final RandomGenerator random;
     private final Instant begin;
@@ -64,6 +65,7 @@ public class RetryingExchange extends Exchange {
         super(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
         policy = proxy.retryPolicy;
         meter = proxy.meter;
+        memory = proxy.memory;
         clock = proxy.clock;
         random = proxy.random;
         mayRetry = proxy.mayRetry;
@@ -86,7 +88,7 @@ public class RetryingExchange extends Exchange {
 
     /** The client's body, for the attempt that is being made; kept for others if the policy could want them. */
     Content body(Supplier<Content> client, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        if (body == null) body = new ReplayableBody(client.get(), bytesToKeep(proxyToServerRequest));
+        if (body == null) body = new ReplayableBody(client.get(), bytesToKeep(proxyToServerRequest), memory);
         return body.newAttempt();
     }
 

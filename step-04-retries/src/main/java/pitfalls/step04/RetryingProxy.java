@@ -26,6 +26,7 @@ import pitfalls.step04.Verdict.Again;
 @ManagedObject("A reverse proxy that sends a failed request again where that is safe")
 public class RetryingProxy extends UrlNormalizingProxy {
     final RetryMeter meter = new RetryMeter();
+    final ReplayMemory memory = new ReplayMemory();
     RetryPolicy retryPolicy = RetryPolicy.none();
     boolean mayRetry;
     InstantSource clock = InstantSource.system();
@@ -150,6 +151,29 @@ public class RetryingProxy extends UrlNormalizingProxy {
     public void setRetryPolicy(RetryPolicy retryPolicy) {
         this.retryPolicy = Objects.requireNonNull(retryPolicy);
         this.mayRetry = retryPolicy.attempts() > 1;
+    }
+
+    /** {@return how many bytes of bodies may be kept at the same time; an eighth of the heap unless set} */
+    public long getReplayMemory() {
+        return memory.limit;
+    }
+
+    /**
+     * Sets how much memory the bodies of all requests together may take while they are kept for another attempt. A body
+     * that finds no room is streamed as before, and not sent again once a part of it was.
+     *
+     * @param bytes zero or more. A body may take up to three times its size for a moment, so stay well below the heap
+     * @throws IllegalArgumentException if it is less
+     */
+    public void setReplayMemory(long bytes) {
+        Setting.check(bytes >= 0, "replayMemory", bytes, "zero or more bytes");
+        memory.limit = bytes;
+    }
+
+    /** {@return how many bodies were not kept because others took the memory} */
+    @ManagedAttribute("how many bodies were not kept because others took the memory")
+    public long getReplayMemoryRefusals() {
+        return memory.refusals.sum();
     }
 
     /** {@return how often a request was sent to an upstream, the first times included} */

@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 
 class ReplayableBodyTest {
     private final ManualClient client = new ManualClient();
-    private final ReplayableBody body = new ReplayableBody(client, 100);
+    private final ReplayMemory memory = new ReplayMemory();
+    private final ReplayableBody body = new ReplayableBody(client, 100, memory);
     private final IOException failure = new IOException("the connection died");
 
     @Test
@@ -57,5 +58,31 @@ class ReplayableBodyTest {
     void every_attempt_has_the_type_and_the_length_of_the_body() {
         assertThat(body.newAttempt().getContentType()).isEqualTo(client.getContentType());
         assertThat(body.newAttempt().getLength()).isEqualTo(client.getLength());
+    }
+
+    @Test
+    void what_is_not_needed_any_more_leaves_its_memory_to_others() {
+        memory.limit = 100;
+        client.send(chunk("a".repeat(60)));
+        body.newAttempt().read();
+        boolean besideIt = memory.reserve(60);
+
+        body.release();
+
+        assertThat(besideIt).isFalse();
+        assertThat(memory.reserve(100)).isTrue();
+    }
+
+    @Test
+    void a_body_that_grows_beyond_the_memory_gives_back_what_it_had() {
+        memory.limit = 90;
+        client.send(chunk("a".repeat(60)));
+        client.send(chunk("b".repeat(40)));
+        var attempt = body.newAttempt();
+        attempt.read();
+        attempt.read();
+
+        assertThat(body.isReplayable()).isFalse();
+        assertThat(memory.reserve(90)).isTrue();
     }
 }

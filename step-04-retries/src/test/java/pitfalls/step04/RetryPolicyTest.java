@@ -38,10 +38,8 @@ class RetryPolicyTest {
 
     @Test
     void a_body_that_is_gone_speaks_against_everything() {
-        assertThat(policy.verdict(1, NOT_SENT, "GET", false, false))
-                .isEqualTo(new GiveUp("its body is too long to be kept"));
-        assertThat(policy.verdict(1, DIED, "PUT", false, false))
-                .isEqualTo(new GiveUp("its body is too long to be kept"));
+        assertThat(policy.verdict(1, NOT_SENT, "GET", false, false)).isEqualTo(new GiveUp("its body was not kept"));
+        assertThat(policy.verdict(1, DIED, "PUT", false, false)).isEqualTo(new GiveUp("its body was not kept"));
         assertThat(policy.verdict(1, DIED, "POST", false, false))
                 .as("the weightier reason comes first")
                 .isEqualTo(new GiveUp("POST is not idempotent, and has no Idempotency-Key"));
