@@ -27,7 +27,8 @@ final class DemoUpstream extends Handler.Abstract.NonBlocking {
     /** Starts it on a free port of loopback; returns its address. */
     static String serve() throws Exception {
         var server = new Server();
-        ServerConnector connector = new ListenAddress("127.0.0.1", 0).newConnector(server);
+        ServerConnector connector =
+                new ListenAddress("127.0.0.1", 0).newConnector(server, new ClientConnectionFactory());
         server.addConnector(connector);
         var webSockets = WebSocketUpgradeHandler.from(
                 server, container -> container.addMapping("/echo", (request, response, callback) -> new Echo()));

@@ -1,6 +1,5 @@
 package pitfalls.program;
 
-import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
@@ -34,11 +33,9 @@ record ListenAddress(String host, int port) {
                 "'" + address + "' is no address to listen on: write :8080, 8080, 127.0.0.1:8080 or [::1]:8080");
     }
 
-    /** A connector that listens here, and does not tell its version. */
-    ServerConnector newConnector(Server server) {
-        var http = new HttpConfiguration();
-        http.setSendServerVersion(false);
-        var connector = new ServerConnector(server, new HttpConnectionFactory(http));
+    /** A connector that listens here. */
+    ServerConnector newConnector(Server server, HttpConnectionFactory http) {
+        var connector = new ServerConnector(server, http);
         connector.setHost(host);
         connector.setPort(port);
         return connector;

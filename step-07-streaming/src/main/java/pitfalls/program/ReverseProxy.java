@@ -10,7 +10,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.CustomRequestLog;
+import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.RequestLogWriter;
 import org.eclipse.jetty.server.Server;
@@ -137,6 +139,13 @@ public final class ReverseProxy implements Callable<Integer> {
     private List<String> trustedPeers = List.of();
 
     @Option(
+            names = "--strict-targets",
+            description =
+                    "Answer 400 to paths that two programs may read differently, such as /a%%2Fb and //a, instead of"
+                            + " passing them on as they are. Use it if something in front decides by the path.")
+    private boolean strictTargets;
+
+    @Option(
             names = "--access-log",
             paramLabel = "FILE",
             description = "Where a line for each request goes; - is the standard output.")
@@ -214,13 +223,20 @@ public final class ReverseProxy implements Callable<Integer> {
         Runtime.getRuntime().halt(CommandLine.ExitCode.OK);
     }
 
-    private Server newServer() {
+    /** The server that the options describe, not started. */
+    Server newServer() {
         var server = new Server();
-        server.addConnector(listen.newConnector(server));
+        server.addConnector(listen.newConnector(server, newConnectionFactory()));
         server.setHandler(new GracefulHandler(newProxy()));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newRequestLog());
         return server;
+    }
+
+    private HttpConnectionFactory newConnectionFactory() {
+        var factory = new ClientConnectionFactory();
+        if (strictTargets) factory.getHttpConfiguration().setUriCompliance(UriCompliance.DEFAULT);
+        return factory;
     }
 
     private RequestLog newRequestLog() {

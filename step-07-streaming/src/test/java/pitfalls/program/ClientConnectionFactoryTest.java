@@ -1,0 +1,74 @@
+package pitfalls.program;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.eclipse.jetty.server.Server;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.ScriptedUpstream;
+
+/** What the program takes from its clients and what it refuses, with the program's server in this process. */
+class ClientConnectionFactoryTest implements LoopbackTest {
+
+    @TestFactory
+    Stream<DynamicTest> every_target_passes_byte_for_byte() {
+        return Stream.of(
+                        "/@scope%2fname",
+                        "/job/feature%2Fx",
+                        "//a//b",
+                        "/a/../b",
+                        "/a/%2e%2e/b",
+                        "/a/..;/b",
+                        "/a\\b|c",
+                        "/%c3%25",
+                        "/a?b?{c}%zz")
+                .map(target -> DynamicTest.dynamicTest(target, () -> {
+                    var upstream = loopback.scripted(echo());
+                    var client = loopback.connect(serve(upstream));
+
+                    var response = client.sendRequest("GET " + target).receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(200);
+                    assertThat(response.body()).startsWith("GET " + target + " HTTP/1.1\r\n");
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> with_strict_targets_what_two_programs_may_read_differently_is_refused() {
+        return Stream.of("/@scope%2fname", "//a", "/a/..;/b", "/a\\b")
+                .map(target -> DynamicTest.dynamicTest(target, () -> {
+                    var upstream = loopback.scripted(echo());
+                    var client = loopback.connect(serve(upstream, "--strict-targets"));
+
+                    var refused = client.sendRequest("GET " + target).receiveResponse();
+                    var passed = client.sendRequest("GET /a").receiveResponse();
+
+                    assertThat(refused.status()).isEqualTo(400);
+                    assertThat(passed.status()).isEqualTo(200);
+                }));
+    }
+
+    /** The program's server with these options, in front of that upstream. */
+    private URI serve(ScriptedUpstream upstream, String... options) throws Exception {
+        List<String> all = new ArrayList<>(List.of(options));
+        all.addAll(List.of("--listen=127.0.0.1:0", "--stop-timeout=0s", "--target=" + upstream.target()));
+        var program = new ReverseProxy();
+        ReverseProxy.commandLine(program).parseArgs(all.toArray(String[]::new));
+        Server server = loopback.started(program.newServer());
+        return server.getURI();
+    }
+
+    /** An upstream that answers each request with what it has received. */
+    private static ScriptedUpstream.Script echo() {
+        return connection -> {
+            String seen = connection.receiveRequest().toString();
+            connection.send(
+                    "HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\nConnection: close\r\n\r\n" + seen);
+        };
+    }
+}
