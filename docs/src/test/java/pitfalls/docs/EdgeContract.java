@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.regex.Pattern;
+import org.eclipse.jetty.server.HttpConfiguration;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LoopbackTest;
@@ -30,7 +31,9 @@ interface EdgeContract extends LoopbackTest {
         var proxy = new StreamingProxy(target);
         proxy.setTrustedPeers("127.0.0.0/8");
         proxy.setRetryPolicy(policy);
-        return loopback.serve(proxy);
+        var configuration = new HttpConfiguration();
+        configuration.setRequestHeaderSize(64 << 10); // as in the program
+        return loopback.serve(proxy, configuration);
     }
 
     /** A client that speaks HTTP/1.1 over TLS. */

@@ -20,7 +20,8 @@ import pitfalls.step01.MinimalProxy;
  */
 public class ErrorHandlingProxy extends MinimalProxy {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorHandlingProxy.class);
-    private static final int MAX_REQUEST_FIELDS = 16 * 1024; // Jetty's server accepts 8 KiB, to which a proxy adds
+    private static final int USUAL_REQUEST_FIELDS = 16 * 1024; // the buffer that Jetty's client takes for each request
+    private static final int MAX_REQUEST_FIELDS = 80 * 1024; // a server may accept 64 KiB, to which a proxy adds
     private static final int MAX_RESPONSE_FIELDS = 15 * 1024; // Jetty's server can send 16 KiB, and adds some itself
 
     private ErrorResponder errorResponder = ErrorResponder.problemJson();
@@ -196,6 +197,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
     protected void configureHttpClient(HttpClient httpClient) {
         super.configureHttpClient(httpClient);
         httpClient.setMaxRequestHeadersSize(MAX_REQUEST_FIELDS);
+        httpClient.setRequestBufferSize(USUAL_REQUEST_FIELDS);
         httpClient.setMaxResponseHeadersSize(MAX_RESPONSE_FIELDS);
     }
 

@@ -1,5 +1,7 @@
 package pitfalls.step02;
 
+import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.server.Request;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -8,6 +10,7 @@ import org.slf4j.event.Level;
 final class ErrorLog {
     private static final Logger LOG = LoggerFactory.getLogger(ErrorHandlingProxy.class);
     private static final int LONGEST_CAUSE = 160;
+    private static final int LONGEST_SUBJECT = 1000;
 
     private ErrorLog() {}
 
@@ -28,10 +31,24 @@ final class ErrorLog {
     /** Some of Jetty's messages are dumps of a connection, hundreds of characters long. */
     private static String summary(Throwable cause) {
         if (cause == null) return "refused";
+        if (cause instanceof HttpException refusal) {
+            return refusal.getReason() == null ? "refused" : "refused: " + printable(refusal.getReason());
+        }
         String text = cause.toString();
         return text.length() <= LONGEST_CAUSE
                 ? printable(text)
                 : cause.getClass().getName();
+    }
+
+    /** What a client asks for, shortened: a path may be as long as a server accepts. */
+    static String methodAndPath(Request clientToProxyRequest) {
+        String method = clientToProxyRequest.getMethod();
+        String path = clientToProxyRequest.getHttpURI().getPath();
+        if (method.equals("BAD")) { // as Jetty calls a request whose first line it cannot read
+            return "an unreadable request from " + Request.getRemoteAddr(clientToProxyRequest);
+        }
+        String text = printable(method + " " + path);
+        return text.length() <= LONGEST_SUBJECT ? text : text.substring(0, LONGEST_SUBJECT) + "...";
     }
 
     /** What a client or an upstream sent must not look like a line of the log. */

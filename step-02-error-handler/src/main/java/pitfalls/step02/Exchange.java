@@ -100,8 +100,7 @@ public class Exchange extends Callback.Nested {
 
     /** {@return what goes where, as it may stand in a log: {@code GET /v1/key to http://127.0.0.1:8081}} */
     public final String subject() {
-        String path = clientToProxyRequest.getHttpURI().getPath();
-        String methodAndPath = ErrorLog.printable(clientToProxyRequest.getMethod() + " " + path);
+        String methodAndPath = ErrorLog.methodAndPath(clientToProxyRequest);
         var request = proxyToServerRequest;
         if (request == null) return methodAndPath + " to no upstream";
         return methodAndPath + " to " + request.getScheme() + "://" + request.getHost() + ":" + request.getPort();

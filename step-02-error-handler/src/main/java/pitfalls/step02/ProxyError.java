@@ -94,6 +94,12 @@ public record ProxyError(Kind kind, Throwable cause) {
     public static final Kind CLIENT_TIMEOUT =
             new Kind(408, "http_request_error", "The request's body did not arrive in time. Send the request again.");
 
+    /** The request's fields are longer than {@link ErrorHandlingProxy} can send on, with those that it adds. */
+    public static final Kind REQUEST_TOO_LARGE = new Kind(
+            431,
+            "http_request_error",
+            "The request's header is too long. Send fewer or shorter fields; often cookies are the cause.");
+
     /** The client left while it was being sent the response. For the log: nobody is there to be answered. */
     public static final Kind CLIENT_LEFT =
             new Kind(400, "http_request_error", "The connection ended before the response did.");
@@ -169,7 +175,9 @@ public record ProxyError(Kind kind, Throwable cause) {
 
     /** {@return whether the client is to blame, and not the upstream or the proxy} */
     public boolean isClientFault() {
-        return kind.status() < 500;
+        return kind.status() < 500
+                || kind.status() == HttpStatus.NOT_IMPLEMENTED_501
+                || kind.status() == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505;
     }
 
     /** {@return the cause, or a stand-in where nothing was thrown, for those who must be told with an exception} */
@@ -198,6 +206,7 @@ public record ProxyError(Kind kind, Throwable cause) {
                 || failure instanceof ClosedChannelException) {
             return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
         }
+        if (isRequestTooLarge(failure)) return REQUEST_TOO_LARGE;
         if (failure instanceof RuntimeException) return INTERNAL;
         return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : PROTOCOL_ERROR;
     }
@@ -206,6 +215,10 @@ public record ProxyError(Kind kind, Throwable cause) {
         return failure instanceof HttpResponseException
                 && failure.getCause() instanceof HttpException bad
                 && String.valueOf(bad.getReason()).contains(reason);
+    }
+
+    private static boolean isRequestTooLarge(Throwable failure) {
+        return failure instanceof IllegalArgumentException && "Request headers too large".equals(failure.getMessage());
     }
 
     private static boolean isCertificate(Throwable failure) {

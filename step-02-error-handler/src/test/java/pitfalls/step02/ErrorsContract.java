@@ -2,6 +2,7 @@ package pitfalls.step02;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
@@ -363,6 +365,36 @@ public interface ErrorsContract extends LoopbackTest {
                 client.sendRequest("GET /x", "Cookie: " + "c".repeat(8100)).receiveResponse();
 
         assertThat(response.status()).isEqualTo(200);
+    }
+
+    @Test
+    default void a_request_head_of_64_KiB_is_passed_on_by_a_server_that_accepts_it() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream)), accepting(64 * 1024)));
+
+        var response =
+                client.sendRequest("GET /x", "Cookie: " + "c".repeat(65_400)).receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+        assertThat(received(upstream).getHeaders().get("Cookie")).hasSize(65_400);
+    }
+
+    @Test
+    default void a_request_that_is_too_large_to_be_sent_on_is_a_431() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream)), accepting(200 * 1024)));
+
+        var response =
+                client.sendRequest("GET /x", "Cookie: " + "c".repeat(100_000)).receiveResponse();
+
+        assertError(response, 431, "http_request_error");
+        assertThat(upstream.getRequestCount()).isZero();
+    }
+
+    private static HttpConfiguration accepting(int bytesOfHead) {
+        var configuration = new HttpConfiguration();
+        configuration.setRequestHeaderSize(bytesOfHead);
+        return configuration;
     }
 
     @Guard

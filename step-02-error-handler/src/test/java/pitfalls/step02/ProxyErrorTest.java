@@ -54,7 +54,11 @@ class ProxyErrorTest {
                 row(new TimeoutException("Total timeout 1000 ms elapsed"), REQUEST_BEGUN, ProxyError.RESPONSE_TIMEOUT),
                 row(new SSLException("Unsupported record version"), REQUEST_BEGUN, ProxyError.TLS_PROTOCOL),
                 row(untrusted, REQUEST_BEGUN, ProxyError.TLS_CERTIFICATE),
-                row(new IllegalArgumentException("Request headers too large"), REQUEST_BEGUN, ProxyError.INTERNAL));
+                row(
+                        new IllegalArgumentException("Request headers too large"),
+                        REQUEST_BEGUN,
+                        ProxyError.REQUEST_TOO_LARGE),
+                row(new IllegalArgumentException("a bug"), REQUEST_BEGUN, ProxyError.INTERNAL));
     }
 
     private static DynamicTest row(Throwable failure, Progress progress, Kind kind) {
@@ -64,8 +68,12 @@ class ProxyErrorTest {
     }
 
     @Test
-    void a_client_is_blamed_for_what_is_below_500_only() {
+    void a_client_is_blamed_for_what_is_below_500_and_for_what_no_server_here_can_do() {
         assertThat(new ProxyError(ProxyError.CLIENT_UPLOAD, null).isClientFault())
+                .isTrue();
+        assertThat(new ProxyError(new Kind(501, "http_request_denied", ""), null).isClientFault())
+                .isTrue();
+        assertThat(new ProxyError(new Kind(505, "http_request_denied", ""), null).isClientFault())
                 .isTrue();
         assertThat(new ProxyError(ProxyError.INTERNAL, null).isClientFault()).isFalse();
         assertThat(new ProxyError(ProxyError.CONNECTION_REFUSED, null).isClientFault())

@@ -14,6 +14,7 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
     private static HttpConfiguration configuration() {
         var configuration = new HttpConfiguration();
         configuration.setSendServerVersion(false);
+        configuration.setRequestHeaderSize(64 * 1024);
         configuration.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
         return configuration;
     }

@@ -10,8 +10,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.CustomRequestLog;
+import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.RequestLogWriter;
@@ -27,6 +29,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
+import pitfalls.step02.ServerErrorHandler;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.Setting;
 import pitfalls.step06.Director;
@@ -44,6 +47,8 @@ import pitfalls.step07.Timeouts;
 public final class ReverseProxy implements Callable<Integer> {
     private static final String LOGGING = "logback.configurationFile";
     private static final Duration LONGEST = Duration.ofDays(365);
+    private static final int ADDED_FIELDS =
+            16 * 1024; // such as X-Forwarded-Host, which repeats a field of the client's
 
     @Option(
             names = "--listen",
@@ -146,6 +151,14 @@ public final class ReverseProxy implements Callable<Integer> {
     private boolean strictTargets;
 
     @Option(
+            names = "--max-head-size",
+            paramLabel = "SIZE",
+            defaultValue = "64k",
+            description = "Answer 431 to a request whose first line and headers are longer than this: 65536, 64k or 1m."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private Size maxHeadSize;
+
+    @Option(
             names = "--access-log",
             paramLabel = "FILE",
             description = "Where a line for each request goes; - is the standard output.")
@@ -172,6 +185,7 @@ public final class ReverseProxy implements Callable<Integer> {
         return new CommandLine(program)
                 .registerConverter(ListenAddress.class, ListenAddress::parse)
                 .registerConverter(Route.class, Route::parse)
+                .registerConverter(Size.class, Size::parse)
                 .registerConverter(Duration.class, ReverseProxy::durationOf)
                 .setParameterExceptionHandler((badOption, args) -> {
                     badOption.getCommandLine().getErr().println("reverse-proxy: " + badOption.getMessage());
@@ -227,7 +241,9 @@ public final class ReverseProxy implements Callable<Integer> {
     Server newServer() {
         var server = new Server();
         server.addConnector(listen.newConnector(server, newConnectionFactory()));
-        server.setHandler(new GracefulHandler(newProxy()));
+        StreamingProxy proxy = newProxy();
+        server.setHandler(new GracefulHandler(proxy));
+        server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newRequestLog());
         return server;
@@ -235,7 +251,9 @@ public final class ReverseProxy implements Callable<Integer> {
 
     private HttpConnectionFactory newConnectionFactory() {
         var factory = new ClientConnectionFactory();
-        if (strictTargets) factory.getHttpConfiguration().setUriCompliance(UriCompliance.DEFAULT);
+        HttpConfiguration http = factory.getHttpConfiguration();
+        http.setRequestHeaderSize(maxHeadSize.bytes());
+        if (strictTargets) http.setUriCompliance(UriCompliance.DEFAULT);
         return factory;
     }
 
@@ -254,7 +272,13 @@ public final class ReverseProxy implements Callable<Integer> {
     /** The proxy that the options describe. */
     StreamingProxy newProxy() {
         try {
-            var proxy = new StreamingProxy(newDirector());
+            var proxy = new StreamingProxy(newDirector()) {
+                @Override
+                protected void configureHttpClient(HttpClient httpClient) {
+                    super.configureHttpClient(httpClient);
+                    httpClient.setMaxRequestHeadersSize(maxHeadSize.bytes() + ADDED_FIELDS);
+                }
+            };
             Setting.check(retries >= 0 && retries <= 100, "--retries", retries, "between 0 and 100");
             Setting.check(
                     maxUpstreamConnections >= 1, "--max-upstream-connections", maxUpstreamConnections, "1 or more");

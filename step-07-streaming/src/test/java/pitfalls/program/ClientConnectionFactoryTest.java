@@ -1,6 +1,9 @@
 package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
 
 import java.net.URI;
 import java.util.ArrayList;
@@ -8,6 +11,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.eclipse.jetty.server.Server;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.ScriptedUpstream;
@@ -29,7 +33,7 @@ class ClientConnectionFactoryTest implements LoopbackTest {
                         "/a?b?{c}%zz")
                 .map(target -> DynamicTest.dynamicTest(target, () -> {
                     var upstream = loopback.scripted(echo());
-                    var client = loopback.connect(serve(upstream));
+                    var client = loopback.connect(serve(upstream.target()));
 
                     var response = client.sendRequest("GET " + target).receiveResponse();
 
@@ -43,7 +47,7 @@ class ClientConnectionFactoryTest implements LoopbackTest {
         return Stream.of("/@scope%2fname", "//a", "/a/..;/b", "/a\\b")
                 .map(target -> DynamicTest.dynamicTest(target, () -> {
                     var upstream = loopback.scripted(echo());
-                    var client = loopback.connect(serve(upstream, "--strict-targets"));
+                    var client = loopback.connect(serve(upstream.target(), "--strict-targets"));
 
                     var refused = client.sendRequest("GET " + target).receiveResponse();
                     var passed = client.sendRequest("GET /a").receiveResponse();
@@ -53,10 +57,46 @@ class ClientConnectionFactoryTest implements LoopbackTest {
                 }));
     }
 
+    @Test
+    void a_request_head_of_64_KiB_passes_and_a_longer_one_is_a_431_through_the_responder() throws Exception {
+        var upstream = loopback.upstream(ok(), ok());
+        var address = serve(targetOf(upstream));
+
+        var passed = loopback.connect(address)
+                .sendRequest("GET /x", "Cookie: " + "c".repeat(65_400))
+                .receiveResponse();
+        var refused = loopback.connect(address)
+                .sendRequest("GET /x", "Cookie: " + "c".repeat(65_600))
+                .receiveResponse();
+
+        assertThat(passed.status()).isEqualTo(200);
+        assertThat(received(upstream).getHeaders().get("Cookie")).hasSize(65_400);
+        assertThat(refused.status()).isEqualTo(431);
+        assertThat(refused.field("Proxy-Status")).containsExactly("reverse-proxy; error=http_request_error");
+        assertThat(refused.field("Content-Type")).containsExactly("application/problem+json");
+    }
+
+    @Test
+    void the_limit_of_a_request_head_can_be_set_in_both_directions() throws Exception {
+        var upstream = loopback.upstream(ok());
+        String target = targetOf(upstream);
+
+        var refused = loopback.connect(serve(target, "--max-head-size=1k"))
+                .sendRequest("GET /x", "Cookie: " + "c".repeat(1000))
+                .receiveResponse();
+        var passed = loopback.connect(serve(target, "--max-head-size=1m"))
+                .sendRequest("GET /x", "Cookie: " + "c".repeat(1_000_000))
+                .receiveResponse();
+
+        assertThat(refused.status()).isEqualTo(431);
+        assertThat(passed.status()).isEqualTo(200);
+        assertThat(received(upstream).getHeaders().get("Cookie")).hasSize(1_000_000);
+    }
+
     /** The program's server with these options, in front of that upstream. */
-    private URI serve(ScriptedUpstream upstream, String... options) throws Exception {
+    private URI serve(String target, String... options) throws Exception {
         List<String> all = new ArrayList<>(List.of(options));
-        all.addAll(List.of("--listen=127.0.0.1:0", "--stop-timeout=0s", "--target=" + upstream.target()));
+        all.addAll(List.of("--listen=127.0.0.1:0", "--stop-timeout=0s", "--target=" + target));
         var program = new ReverseProxy();
         ReverseProxy.commandLine(program).parseArgs(all.toArray(String[]::new));
         Server server = loopback.started(program.newServer());

@@ -47,6 +47,9 @@ class ReverseProxyTest implements LoopbackTest {
                         "--stop-timeout=99999999999999h >> '99999999999999h' is no time: write 0.5s",
                         "--connection-timeout=0s --target=:1 >> --connection-timeout must be 0.001s or more, not 0s",
                         "--max-upstream-connections=0 --target=:1 >> --max-upstream-connections must be 1 or more, not 0",
+                        "--max-head-size=0 --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '0'",
+                        "--max-head-size=2m --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '2m'",
+                        "--max-head-size=64kB --target=:1 >> a size must be between 1k and 1m",
                         "--access-log=/no/such/folder/log --target=:1 >> '/no/such/folder/log' is no file for --access-log",
                         "--trust-forwarded-from=localhost --target=:1 >> 'localhost' is no range of addresses",
                         "--tarjet=:1 >> Unknown option: '--tarjet=:1'")
