@@ -13,6 +13,7 @@ import org.eclipse.jetty.server.Server;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.ScriptedUpstream;
 
@@ -91,6 +92,82 @@ class ClientConnectionFactoryTest implements LoopbackTest {
         assertThat(refused.status()).isEqualTo(431);
         assertThat(passed.status()).isEqualTo(200);
         assertThat(received(upstream).getHeaders().get("Cookie")).hasSize(1_000_000);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> an_upgrade_that_is_not_for_this_connection_is_ignored() {
+        return Stream.of(
+                        "Upgrade: foo",
+                        "Upgrade: websocket\r\nConnection: keep-alive",
+                        "Upgrade: foo\r\nUpgrade: bar",
+                        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA")
+                .map(fields -> DynamicTest.dynamicTest(fields.replace("\r\n", ", "), () -> {
+                    var upstream = loopback.scripted(echo());
+                    var client = loopback.connect(serve(upstream.target()));
+
+                    var response = client.sendRequest("GET /x", fields).receiveResponse();
+                    var next = client.sendRequest("GET /y").receiveResponse();
+
+                    assertThat(response.startLine()).isEqualTo("HTTP/1.1 200 OK");
+                    assertThat(response.body()).doesNotContain("Upgrade", "HTTP2-Settings");
+                    assertThat(next.body()).startsWith("GET /y ");
+                }));
+    }
+
+    @Test
+    void an_upgrade_that_Connection_names_passes_in_whatever_order() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n");
+            connection.send(connection.receive(4));
+        });
+        var client = loopback.connect(serve(upstream.target()));
+
+        var response = client.sendRequest("GET /x", "Upgrade: foo", "Connection: upgrade")
+                .receiveResponse();
+
+        assertThat(response.status()).isEqualTo(101);
+        assertThat(client.send("ping").receive(4)).isEqualTo("ping");
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_version_in_lower_case_is_none() {
+        return Stream.of(
+                        "GET / http/1.1\r\n",
+                        "\r\nGET / Http/1.0\r\n",
+                        "GET / HTTp/1.1\n",
+                        "GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET / http/1.1\r\n")
+                .map(lines -> DynamicTest.dynamicTest(lines.strip().replace("\r\n", ", "), () -> {
+                    var upstream = loopback.scripted(echo());
+                    var address = serve(upstream.target());
+                    var client = loopback.connect(address);
+                    var inPieces = loopback.connect(address);
+                    boolean isSecond = lines.contains("first");
+
+                    client.send(lines + "Host: a\r\n\r\n");
+                    if (isSecond) assertThat(client.receiveResponse().body()).startsWith("GET /first ");
+                    for (char c : lines.toCharArray()) inPieces.send(String.valueOf(c));
+                    inPieces.send("Host: a\r\n\r\n");
+                    if (isSecond) assertThat(inPieces.receiveResponse().body()).startsWith("GET /first ");
+
+                    assertThat(client.receiveResponse().status()).isEqualTo(505);
+                    assertThat(inPieces.receiveResponse().status()).isEqualTo(505);
+                }));
+    }
+
+    @Test
+    void a_plain_connection_of_Jettys_refuses_the_one_and_takes_the_other() throws Exception {
+        var upstream = loopback.scripted(echo());
+        var address = loopback.serve(new StreamingProxy(upstream.target()));
+
+        var upgrade =
+                loopback.connect(address).sendRequest("GET /x", "Upgrade: foo").receiveResponse();
+        var lowerCase = loopback.connect(address)
+                .send("GET / http/1.1\r\nHost: a\r\n\r\n")
+                .receiveResponse();
+
+        assertThat(upgrade.status()).isEqualTo(400);
+        assertThat(lowerCase.status()).isEqualTo(200);
     }
 
     /** The program's server with these options, in front of that upstream. */
