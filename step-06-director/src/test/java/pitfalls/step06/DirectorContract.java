@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
@@ -247,6 +248,65 @@ public interface DirectorContract extends LoopbackTest {
         var fields = received(upstream).getHeaders();
         assertThat(fields.get("Via")).startsWith("2.0 ");
         assertThat(fields.values("X-Forwarded-Host")).containsExactly(server.getAuthority());
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> values_of_fields_arrive_as_they_were_sent() {
+        return Stream.of(
+                        "Content-Type: application/json;charset=UTF-8",
+                        "Content-Type: Text/HTML; Charset=ISO-8859-1",
+                        "Content-Type:TEXT/PLAIN",
+                        "Cache-Control: NO-CACHE",
+                        "Pragma: No-Cache",
+                        "Expires: fri, 01 jan 1990 00:00:00 gmt",
+                        "Accept-Ranges: BYTES",
+                        "Accept: TEXT/HTML,application/xhtml+xml",
+                        "Accept-Encoding: GZip",
+                        "Accept-Language: de-DE , EN;q=0.50,,",
+                        "Content-Encoding: GZIP",
+                        "Authorization: AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=content-type;host",
+                        "ETag: W/\"\"",
+                        "Date: Sun Nov  6 08:49:37 1994",
+                        "Cookie: a=\"b\\\" c\"; $d; e",
+                        "Link: </a,b>; rel=\"x y\" , <c>",
+                        "X-Any: \"open \\ {\tb}  c",
+                        "X-Any: na\u00C3\u00AFve \u00E9\u0080\u00FF",
+                        "X-Any:")
+                .map(field -> DynamicTest.dynamicTest(field, () -> {
+                    var seen = new LinkedBlockingQueue<RawMessage>();
+                    var upstream = loopback.scripted(connection -> {
+                        seen.add(connection.receiveRequest());
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + field + "\r\n\r\n");
+                    });
+                    var http = new HttpConfiguration();
+                    http.setHeaderCacheCaseSensitive(true);
+                    var client = loopback.connect(loopback.serve(newProxy(Director.fixed(upstream.target())), http));
+
+                    var response = client.sendRequest("GET /x", field).receiveResponse();
+
+                    String name = field.split(":", 2)[0];
+                    String value = field.split(":", 2)[1].strip();
+                    assertThat(seen.remove().field(name)).as("in the request").containsExactly(value);
+                    assertThat(response.field(name)).as("in the response").containsExactly(value);
+                }));
+    }
+
+    @Test
+    default void credentials_that_differ_in_case_only_are_not_confused() throws Exception {
+        var upstream = loopback.upstream(ok(), ok());
+        var http = new HttpConfiguration();
+        http.setHeaderCacheCaseSensitive(true);
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream))), http));
+
+        client.sendRequest("GET /x", "Cookie: sid=abc", "Authorization: Bearer abc")
+                .receiveResponse();
+        client.sendRequest("GET /x", "Cookie: sid=ABC", "Authorization: Bearer ABC")
+                .receiveResponse();
+
+        received(upstream);
+        var second = received(upstream).getHeaders();
+        assertThat(second.get("Cookie")).isEqualTo("sid=ABC");
+        assertThat(second.get("Authorization")).isEqualTo("Bearer ABC");
     }
 
     @Test

@@ -95,6 +95,31 @@ class DirectorTest {
         }
 
         @Test
+        void values_of_fields_are_changed_in_both_directions() throws Exception {
+            var upstream = loopback.upstream(ok().addHeader("Content-Type", "application/json;charset=UTF-8"));
+            var client = loopback.connect(loopback.serve(new HopDetectingProxy(targetOf(upstream))));
+
+            var response = client.sendRequest("GET /x", "Content-Type: application/json;charset=UTF-8")
+                    .receiveResponse();
+
+            assertThat(received(upstream).getHeaders().values("Content-Type"))
+                    .containsExactly("application/json;charset=utf-8");
+            assertThat(response.field("Content-Type")).containsExactly("application/json;charset=utf-8");
+        }
+
+        @Test
+        void a_cookie_that_differs_in_case_only_is_taken_for_the_one_before() throws Exception {
+            var upstream = loopback.upstream(ok(), ok());
+            var client = loopback.connect(loopback.serve(new HopDetectingProxy(targetOf(upstream))));
+
+            client.sendRequest("GET /x", "Cookie: sid=abc").receiveResponse();
+            client.sendRequest("GET /x", "Cookie: sid=ABC").receiveResponse();
+
+            received(upstream);
+            assertThat(received(upstream).getHeaders().get("Cookie")).isEqualTo("sid=abc");
+        }
+
+        @Test
         void an_upstream_that_was_used_once_is_kept_for_ever() throws Exception {
             var proxy = new HopDetectingProxy("leader.internal");
             loopback.serve(proxy);

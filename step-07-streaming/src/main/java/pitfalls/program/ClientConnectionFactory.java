@@ -20,8 +20,8 @@ import org.eclipse.jetty.server.internal.HttpConnection;
 import pitfalls.step03.UrlNormalizingProxy;
 
 /**
- * Connections on which a gateway's clients speak HTTP/1.1. Every target passes, heads of 64 KiB do, and the version of Jetty is not
- * told. Where Jetty is stricter than the standard, or laxer, so that nothing in a handler can help, the connection is neither.
+ * Connections on which a gateway's clients speak HTTP/1.1. Every target passes, heads of 64 KiB do, values of fields stay as they
+ * are, and the version of Jetty is not told. Where Jetty is stricter than the standard, or laxer, so that nothing in a handler can help, the connection is neither.
  */
 final class ClientConnectionFactory extends HttpConnectionFactory {
 
@@ -32,6 +32,7 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
     private static HttpConfiguration configuration() {
         var configuration = new HttpConfiguration();
         configuration.setSendServerVersion(false);
+        configuration.setHeaderCacheCaseSensitive(true);
         configuration.setRequestHeaderSize(64 * 1024);
         configuration.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
         return configuration;
