@@ -9,22 +9,31 @@ import org.eclipse.jetty.server.Request;
 
 /**
  * A request over HTTP/2 as HTTP/1.1 would frame it, in chunks if its body has no length. Jetty's proxy asks for one of
- * {@code Content-Length} and {@code Transfer-Encoding}, and loses a body that has neither.
+ * {@code Content-Length} and {@code Transfer-Encoding}, and loses a body that has neither. Cookies come in one field: a
+ * browser splits them for HTTP/2, and HTTP/1.1 has one {@code Cookie} field per request (RFC 9113, section 8.2.3).
  */
 final class FramedRequest extends Request.Wrapper {
-    private final boolean hasBody;
+    private final HttpFields fields;
     private Content.Chunk first;
 
     private FramedRequest(Request clientToProxyRequest) {
         super(clientToProxyRequest);
-        first = clientToProxyRequest.read();
-        hasBody = first == null || first.hasRemaining() || !first.isLast();
+        var framed = HttpFields.build(clientToProxyRequest.getHeaders());
+        if (framed.contains(HttpHeader.COOKIE)) {
+            framed.put(HttpHeader.COOKIE, String.join("; ", framed.getValuesList(HttpHeader.COOKIE)));
+        }
+        if (clientToProxyRequest.getLength() < 0) {
+            first = clientToProxyRequest.read();
+            boolean hasBody = first == null || first.hasRemaining() || !first.isLast();
+            if (hasBody) framed.put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
+        }
+        fields = framed.asImmutable();
     }
 
     /** The request as HTTP/1.1 frames it, which it may do already. */
     static Request of(Request clientToProxyRequest) {
-        boolean isFramed = clientToProxyRequest.getLength() >= 0
-                || clientToProxyRequest.getConnectionMetaData().getHttpVersion().getVersion()
+        boolean isFramed =
+                clientToProxyRequest.getConnectionMetaData().getHttpVersion().getVersion()
                         < HttpVersion.HTTP_2.getVersion();
         return isFramed ? clientToProxyRequest : new FramedRequest(clientToProxyRequest);
     }
@@ -37,10 +46,7 @@ final class FramedRequest extends Request.Wrapper {
 
     @Override
     public HttpFields getHeaders() {
-        HttpFields fields = super.getHeaders();
-        return hasBody
-                ? HttpFields.build(fields).put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString())
-                : fields;
+        return fields;
     }
 
     @Override

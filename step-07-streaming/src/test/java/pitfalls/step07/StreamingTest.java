@@ -2,6 +2,9 @@ package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
 
 import java.net.URI;
 import java.time.Duration;
@@ -185,6 +188,21 @@ class StreamingTest {
 
                 assertThat(response.status()).isEqualTo(504);
             }
+        }
+
+        @Test
+        void a_cookie_that_an_HTTP_2_client_splits_arrives_in_one_piece() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var fields = HttpFields.build()
+                    .add("Cookie", "sid=abc")
+                    .add("Cookie", "lang=DE")
+                    .add("Content-Type", "application/json;charset=UTF-8");
+
+            new Http2Request(serveHttp2(newProxy(targetOf(upstream))), fields).send("abc", true);
+
+            var received = received(upstream).getHeaders();
+            assertThat(received.values("Cookie")).containsExactly("sid=abc; lang=DE");
+            assertThat(received.values("Content-Type")).containsExactly("application/json;charset=UTF-8");
         }
 
         @Test
