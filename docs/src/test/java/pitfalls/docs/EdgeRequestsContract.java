@@ -42,7 +42,7 @@ interface EdgeRequestsContract extends EdgeContract {
 
         assertThat(response.version()).isEqualTo(HttpClient.Version.HTTP_2);
         assertThat(response.body()).isEqualTo("page");
-        assertThat(received(upstream).getHeaders().get("X-Forwarded-Host")).startsWith(url.getAuthority() + ",");
+        assertThat(received(upstream).getHeaders().get("X-Forwarded-Host")).isEqualTo(url.getAuthority());
     }
 
     @Test
@@ -60,8 +60,8 @@ interface EdgeRequestsContract extends EdgeContract {
 
         var fields = received(upstream).getHeaders();
         assertThat(fields.values("X-Forwarded-For")).containsExactly("127.0.0.2, 127.0.0.1");
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly("shop.example, shop.example");
-        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https, http");
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly("shop.example");
+        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https");
         assertThat(fields.values("Forwarded"))
                 .containsExactly("for=127.0.0.2;proto=https, for=127.0.0.1;host=\"shop.example\";proto=http");
     }

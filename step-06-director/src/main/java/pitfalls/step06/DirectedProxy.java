@@ -80,8 +80,8 @@ public class DirectedProxy extends HopDetectingProxy {
     }
 
     /**
-     * Sets whose {@code Forwarded} and {@code X-Forwarded-…} fields are believed, and appended to; nobody's unless set,
-     * so that those that a client sends are replaced. Set it before the proxy is started.
+     * Sets whose {@code Forwarded} and {@code X-Forwarded-…} fields are believed, and kept; nobody's unless set, so that
+     * those that a client sends are replaced. Set it before the proxy is started.
      *
      * <p>Danger: name the proxies in front of this one, and no address from which a client may connect. And do not put
      * Jetty's {@code ForwardedRequestCustomizer} in front, which believes everybody.

@@ -5,8 +5,10 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -17,6 +19,7 @@ import org.eclipse.jetty.server.Request;
  * {@code -Host} and {@code -Proto}.
  */
 public final class ForwardedFields {
+    private static final Set<HttpHeader> LISTS = EnumSet.of(HttpHeader.FORWARDED, HttpHeader.X_FORWARDED_FOR);
 
     private ForwardedFields() {}
 
@@ -50,7 +53,10 @@ public final class ForwardedFields {
         return rest.asImmutable();
     }
 
-    /** Adds this hop to these fields, behind the hops that are there already. */
+    /**
+     * Adds this hop to these fields. {@code Forwarded} and {@code X-Forwarded-For} are lists, and get one entry more. Of the others
+     * an upstream reads one value, which is that of the first proxy: they are added where they are missing, and otherwise left.
+     */
     static void append(Request clientToProxyRequest, HttpFields.Mutable fields) {
         InetAddress peer = peerOf(clientToProxyRequest) instanceof InetSocketAddress inet ? inet.getAddress() : null;
         String address = peer == null ? "unknown" : peer.getHostAddress().split("%", 2)[0]; // without the zone
@@ -70,7 +76,9 @@ public final class ForwardedFields {
         String hostPart = host == null ? "" : ";host=" + HttpField.PARAMETER_TOKENIZER.quote(host);
         hop.add(new HttpField(HttpHeader.FORWARDED, "for=" + node + hostPart + ";proto=" + proto));
         for (HttpField field : hop) {
-            fields.put(fields.contains(field.getHeader()) ? joined(fields, field) : field);
+            boolean isList = LISTS.contains(field.getHeader());
+            boolean isTold = fields.contains(field.getHeader());
+            if (isList || !isTold) fields.put(isTold ? joined(fields, field) : field);
         }
     }
 

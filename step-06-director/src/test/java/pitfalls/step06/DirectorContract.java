@@ -128,7 +128,7 @@ public interface DirectorContract extends LoopbackTest {
 
     @Test
     @Order(5)
-    default void what_a_trusted_peer_says_is_appended_to() throws Exception {
+    default void what_a_trusted_peer_says_is_kept_and_its_lists_grow() throws Exception {
         var upstream = loopback.upstream(ok());
         var proxy = newProxy(Director.fixed(targetOf(upstream)), RetryPolicy.none(), "10.0.0.0/8", "127.0.0.0/8");
         var client = loopback.connect(loopback.serve(proxy));
@@ -140,6 +140,7 @@ public interface DirectorContract extends LoopbackTest {
                         "X-Forwarded-For: 10.1.2.3",
                         "X-Forwarded-Host: shop.example",
                         "X-Forwarded-Proto: https",
+                        "X-Forwarded-Port: 443",
                         "X-Forwarded-Prefix: /shop",
                         "Forwarded: for=203.0.113.7;host=\"a, b\";proto=https",
                         "Forwarded: for=10.1.2.3")
@@ -147,12 +148,28 @@ public interface DirectorContract extends LoopbackTest {
 
         var fields = received(upstream).getHeaders();
         assertThat(fields.values("X-Forwarded-For")).containsExactly("203.0.113.7, 10.1.2.3, 127.0.0.1");
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly("shop.example, www.example.com");
-        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https, http");
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly("shop.example");
+        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https");
+        assertThat(fields.values("X-Forwarded-Port")).containsExactly("443");
         assertThat(fields.values("X-Forwarded-Prefix")).containsExactly("/shop");
         assertThat(fields.values("Forwarded"))
                 .containsExactly("for=203.0.113.7;host=\"a, b\";proto=https, for=10.1.2.3,"
                         + " for=127.0.0.1;host=\"www.example.com\";proto=http");
+    }
+
+    @Test
+    default void what_a_trusted_peer_does_not_say_is_added() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var proxy = newProxy(Director.fixed(targetOf(upstream)), RetryPolicy.none(), "127.0.0.0/8");
+        var client = loopback.connect(loopback.serve(proxy));
+
+        client.sendRequest("GET /x", "X-Forwarded-Proto: https").receiveResponse();
+
+        var fields = received(upstream).getHeaders();
+        assertThat(fields.values("X-Forwarded-For")).containsExactly("127.0.0.1");
+        assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
+        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https");
+        assertThat(fields.names()).doesNotContain("X-Forwarded-Port", "X-Forwarded-Prefix");
     }
 
     @Test
