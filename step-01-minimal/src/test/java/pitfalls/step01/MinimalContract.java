@@ -146,7 +146,7 @@ public interface MinimalContract extends LoopbackTest {
                         "X-Named: only for the proxy",
                         "Keep-Alive: timeout=5",
                         "Proxy-Authorization: Basic c2VjcmV0",
-                        "TE: trailers",
+                        "TE: gzip",
                         "X-End-To-End: yes")
                 .receiveResponse();
 

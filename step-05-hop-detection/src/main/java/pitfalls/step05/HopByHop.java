@@ -3,12 +3,14 @@ package pitfalls.step05;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
 
 /**
@@ -32,6 +34,14 @@ public final class HopByHop {
      * the body, and {@code Expect} belongs to the body too, which Jetty holds back for the upstream's 100.
      */
     private static final Set<String> NEVER = Set.of("host", "content-length", "expect");
+
+    /**
+     * The fields that end here with every status but one, which has to carry it to the client: without its challenge, a 407 can be
+     * answered by nobody, and a 426 says which protocol is required (RFC 9110, sections 15.5.8 and 15.5.22).
+     */
+    static final Map<Integer, HttpHeader> OWED_BY_STATUS = Map.of(
+            HttpStatus.PROXY_AUTHENTICATION_REQUIRED_407, HttpHeader.PROXY_AUTHENTICATE,
+            HttpStatus.UPGRADE_REQUIRED_426, HttpHeader.UPGRADE);
 
     private HopByHop() {}
 
@@ -70,6 +80,13 @@ public final class HopByHop {
         if (names == null) return Set.of();
         names.removeAll(NEVER);
         return names;
+    }
+
+    /** Copies a field that this response's status has to carry; the client's hop has a {@code Connection} of its own. */
+    static void copyOwed(
+            HttpHeader owed, org.eclipse.jetty.client.Response serverToProxyResponse, HttpFields.Mutable copy) {
+        for (HttpField field : serverToProxyResponse.getHeaders().getFields(owed)) copy.add(field);
+        if (owed == HttpHeader.UPGRADE && copy.contains(owed)) copy.add(HttpHeader.CONNECTION, "Upgrade");
     }
 
     /** This response without the fields that {@code Connection} names; Jetty leaves out the others. */

@@ -106,6 +106,7 @@ public class HopDetectingProxy extends RetryingProxy {
 
     /** Passes a response on as step 4 does, without the fields that end at this hop. */
     protected class EndToEndListener extends AttemptListener {
+        private final Response proxyToClientResponse;
 
         /**
          * A listener for one attempt, to be made just before its request is sent.
@@ -115,11 +116,14 @@ public class HopDetectingProxy extends RetryingProxy {
          */
         public EndToEndListener(RetryingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
             super(exchange, proxyToServerRequest);
+            proxyToClientResponse = exchange.proxyToClientResponse;
         }
 
         @Override
         public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
             super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
+            HttpHeader owed = HopByHop.OWED_BY_STATUS.get(serverToProxyResponse.getStatus());
+            if (owed != null) HopByHop.copyOwed(owed, serverToProxyResponse, proxyToClientResponse.getHeaders());
         }
     }
 
