@@ -124,6 +124,8 @@ public class StreamingProxy extends DirectedProxy {
             Callback proxyToClientCallback) {
         var exchange = StreamingExchange.of(clientToProxyRequest);
         if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest);
+        boolean wantsTrailers = exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.TE, Trailers.TRAILERS);
+        if (wantsTrailers) Trailers.accept(exchange, proxyToServerRequest);
         InterimResponses.passOn(exchange, proxyToServerRequest);
         tunnels.offer(exchange, proxyToServerRequest);
         super.sendProxyToServerRequest(

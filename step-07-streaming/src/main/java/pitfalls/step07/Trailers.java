@@ -16,9 +16,24 @@ import pitfalls.step06.ForwardedFields;
  * that HTTP knows belong to the head, where a proxy has looked at them, and are dropped; {@code ETag} is none of them.
  */
 final class Trailers {
+    /** The value of {@code TE} that asks for them. */
+    static final String TRAILERS = "trailers";
+
     private static final String CHUNKED = HttpHeaderValue.CHUNKED.asString();
 
     private Trailers() {}
+
+    /**
+     * Says to the upstream that trailers of its response pass, which gRPC and others ask for. {@code TE} is between neighbours, and
+     * nothing else of the client's is passed on (RFC 9110, section 10.1.4).
+     */
+    static void accept(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        boolean upgrades =
+                exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.UPGRADE); // which needs Connection
+        if (!understoodBy(exchange) || upgrades) return;
+        proxyToServerRequest.headers(
+                fields -> fields.put(HttpHeader.TE, TRAILERS).put(HttpHeader.CONNECTION, "TE"));
+    }
 
     /** Passes on the trailers of a request, once its body was sent. */
     static void passOn(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
@@ -33,11 +48,14 @@ final class Trailers {
     static void passOn(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
         Response proxyToClientResponse = exchange.proxyToClientResponse;
         HttpFields header = serverToProxyResponse.getHeaders();
-        boolean understood =
-                exchange.clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
-        if (!understood || !header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
+        if (!understoodBy(exchange) || !header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
         proxyToClientResponse.setTrailersSupplier(() -> endToEnd(serverToProxyResponse.getTrailers(), header));
         announce(header, proxyToClientResponse.getHeaders());
+    }
+
+    /** An HTTP/1.0 client knows no chunks, behind which they would come. */
+    private static boolean understoodBy(Exchange exchange) {
+        return exchange.clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
     }
 
     private static void announce(HttpFields header, HttpFields.Mutable fields) {

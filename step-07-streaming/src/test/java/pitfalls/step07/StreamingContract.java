@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.eclipse.jetty.io.EndPoint;
@@ -304,6 +305,32 @@ public interface StreamingContract extends LoopbackTest {
                     assertThat(response.body())
                             .endsWith("\r\n0\r\nX-Sum: 7\r\n\r\n")
                             .contains(field);
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> the_upstream_is_told_that_trailers_pass_if_the_client_asks_for_them() {
+        return Stream.of(
+                        "1.1\r\nTE: trailers -> trailers",
+                        "1.1\r\nTE: gzip;q=0.5, Trailers\r\nConnection: TE -> trailers",
+                        "1.1\r\nTE: gzip -> ",
+                        "1.0\r\nTE: trailers -> ",
+                        "1.1 -> ")
+                .map(row -> row.split(" -> ", -1))
+                .map(row -> DynamicTest.dynamicTest(row[0].replace("\r\n", ", "), () -> {
+                    var seen = new LinkedBlockingQueue<RawMessage>();
+                    var upstream = loopback.scripted(connection -> {
+                        seen.add(connection.receiveRequest());
+                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    client.send("GET /x HTTP/" + row[0] + "\r\nHost: x\r\n\r\n").receiveResponse();
+
+                    RawMessage request = seen.remove();
+                    assertThat(request.field("TE"))
+                            .containsExactlyElementsOf(row[1].isEmpty() ? List.of() : List.of(row[1]));
+                    assertThat(request.field("Connection")).isEqualTo(row[1].isEmpty() ? List.of() : List.of("TE"));
                 }));
     }
 
