@@ -22,7 +22,8 @@ import pitfalls.step04.RetryingProxy;
  * said to this hop alone stays on it, in both directions.
  *
  * <p>In {@code Via} it calls itself by a random pseudonym, unless {@link #setViaHost(String)} gives it another one;
- * Jetty would tell the machine's host name. Replicas of one proxy should share a pseudonym, or a loop
+ * Jetty would tell the machine's host name. With another mark there is no {@code Via}, unless {@link #setVia(boolean)} asks for
+ * it. Replicas of one proxy should share a pseudonym, or a loop
  * through a load balancer lasts until it meets a replica again. Danger: two proxies of a chain must not share one, or
  * they take each other's requests for their own.
  */
@@ -35,6 +36,8 @@ public class HopDetectingProxy extends RetryingProxy {
             "The request came back to a proxy that had forwarded it. Someone has to correct the configuration.");
 
     private HopMark hopMark = HopMark.via();
+    private Boolean via;
+    private boolean writesVia;
 
     /**
      * A proxy to one target.
@@ -68,7 +71,7 @@ public class HopDetectingProxy extends RetryingProxy {
     }
 
     /**
-     * Writes this hop's own fields: {@code Via}, the mark and {@code Max-Forwards}. It is called when the client's fields
+     * Writes this hop's own fields: {@code Via} if wanted, the mark and {@code Max-Forwards}. It is called when the client's fields
      * have been copied, without those that {@code Connection} names, so no client can undo it.
      *
      * <p>{@code Via} gets a line of its own, instead of one that joins those of others: Jetty refuses a quote in their
@@ -79,7 +82,7 @@ public class HopDetectingProxy extends RetryingProxy {
         String protocol = clientToProxyRequest.getConnectionMetaData().getProtocol();
         String version = protocol.startsWith("HTTP/") ? protocol.substring("HTTP/".length()) : protocol;
         proxyToServerRequest.headers(fields -> {
-            fields.add(HttpHeader.VIA, version + " " + getViaHost());
+            if (writesVia) fields.add(HttpHeader.VIA, version + " " + getViaHost());
             hopMark.putOn(fields, getViaHost());
             boolean counts = clientToProxyRequest.getHeaders().contains(HttpHeader.MAX_FORWARDS);
             if (counts) MaxForwards.decrement(clientToProxyRequest, fields);
@@ -170,8 +173,26 @@ public class HopDetectingProxy extends RetryingProxy {
         setHopMark(HopMark.field(name));
     }
 
+    /**
+     * Sets whether this proxy writes {@code Via}. Unless set, it does if its mark is {@link HopMark#via()}, and does not if it has
+     * another mark. Set it before the proxy is started.
+     *
+     * <p>Danger: without it, those who read a log at the upstream cannot tell that a proxy was on the way, which is why HTTP asks
+     * for it (RFC 9110, section 7.6.3); with it, some upstreams do not compress.
+     *
+     * @param via {@code false} only with another mark than {@link HopMark#via()}; otherwise the proxy does not start
+     */
+    public void setVia(boolean via) {
+        this.via = via;
+    }
+
     @Override
     protected void doStart() throws Exception {
+        writesVia = via == null ? hopMark.usesVia() : via;
+        if (hopMark.usesVia() && !writesVia) {
+            throw new IllegalStateException(
+                    "setVia(false) needs another mark than Via, or a loop could not be detected: setHopMark(HopMark.cdnLoop())");
+        }
         if (getViaHost() == null) {
             setViaHost("proxy-"
                     + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt()));

@@ -23,14 +23,21 @@ public interface HopMark {
     /**
      * Leaves the mark.
      *
-     * @param fields the fields of the request that goes to the upstream; its {@code Via} is written already
+     * @param fields the fields of the request that goes to the upstream; its {@code Via} is written already, if it gets one
      * @param pseudonym the proxy's name in {@code Via}, for a mark that uses it
      */
     void putOn(HttpFields.Mutable fields, String pseudonym);
 
+    /** {@return whether the proxy has to write {@code Via} for this mark; {@code false} unless overridden} */
+    default boolean usesVia() {
+        return false;
+    }
+
     /**
-     * The default: the pseudonym of this proxy in the {@code Via} field (RFC 9110, section 7.6.3), which each proxy
-     * writes anyway. Other proxies may stand between the client and this one, and between this one and the upstream.
+     * The default: the pseudonym of this proxy in the {@code Via} field (RFC 9110, section 7.6.3), which HTTP asks of each
+     * proxy. Other proxies may stand between the client and this one, and between this one and the upstream.
+     *
+     * <p>Danger: some upstreams do not compress a response for a request that has a {@code Via}, nginx for instance.
      *
      * @return a mark for proxies that each have a pseudonym of their own
      */
@@ -47,7 +54,36 @@ public interface HopMark {
 
             @Override
             public void putOn(HttpFields.Mutable fields, String pseudonym) {
-                // Every proxy writes its Via anyway.
+                // The proxy writes its Via itself.
+            }
+
+            @Override
+            public boolean usesVia() {
+                return true;
+            }
+        };
+    }
+
+    /**
+     * The pseudonym of this proxy in the {@code CDN-Loop} field (RFC 8586), for chains of proxies as {@link #via()} is, and
+     * for upstreams that do not compress where they see a {@code Via}.
+     *
+     * @return a mark for proxies that each have a pseudonym of their own
+     */
+    static HopMark cdnLoop() {
+        String name = "CDN-Loop";
+        return new HopMark() {
+            @Override
+            public boolean isOn(HttpFields fields, String pseudonym) {
+                return fields.getFields(name).stream()
+                        .flatMap(line -> Stream.of(line.getValue().split(",")))
+                        .map(entry -> entry.split(";", 2)[0].strip())
+                        .anyMatch(pseudonym::equalsIgnoreCase);
+            }
+
+            @Override
+            public void putOn(HttpFields.Mutable fields, String pseudonym) {
+                fields.add(name, pseudonym);
             }
         };
     }

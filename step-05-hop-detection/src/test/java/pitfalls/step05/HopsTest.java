@@ -2,11 +2,13 @@ package pitfalls.step05;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
 import java.net.InetAddress;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpFields;
@@ -193,6 +195,7 @@ class HopsTest {
             });
             var proxy = new HopDetectingProxy(upstream.target());
             proxy.setHopMark("X-MiniKV-Forwarded");
+            proxy.setVia(true);
             proxy.setRetryPolicy(RetryPolicy.idempotent());
             var client = loopback.connect(loopback.serve(proxy));
 
@@ -202,6 +205,81 @@ class HopsTest {
 
             assertThat(seen).containsOnlyOnce("X-MiniKV-Forwarded: 1").containsOnlyOnce("Via:");
             assertThat(seen).contains("Max-Forwards: 4");
+        }
+
+        @Test
+        void with_another_mark_there_is_no_Via_by_which_an_upstream_would_stop_compressing() throws Exception {
+            var upstream = loopback.upstream(ok(), ok());
+            for (HopMark mark : List.of(MARKER, HopMark.cdnLoop())) {
+                var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), mark)));
+
+                client.sendRequest("GET /x", "Via: 1.1 fred").receiveResponse();
+
+                assertThat(received(upstream).getHeaders().values("Via")).containsExactly("1.1 fred");
+            }
+        }
+
+        @Test
+        void a_Via_that_is_asked_for_is_written_with_any_mark() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var proxy = new HopDetectingProxy(targetOf(upstream));
+            proxy.setHopMark(MARKER);
+            proxy.setVia(true);
+            proxy.setViaHost("edge-a");
+            var client = loopback.connect(loopback.serve(proxy));
+
+            client.sendRequest("GET /x").receiveResponse();
+
+            assertThat(received(upstream).getHeaders().values("Via")).containsExactly("1.1 edge-a");
+        }
+
+        @Test
+        void a_proxy_without_Via_and_without_another_mark_does_not_start() {
+            var proxy = new HopDetectingProxy(":8081");
+            proxy.setVia(false);
+
+            assertThatIllegalStateException()
+                    .isThrownBy(proxy::start)
+                    .withMessageStartingWith("setVia(false) needs another mark than Via");
+        }
+
+        @Test
+        void a_loop_ends_by_CDN_Loop_too_and_a_chain_passes() throws Exception {
+            var loop = loopback.serveLater(ENOUGH);
+            loop.serve(newProxy(loop.address().toString(), HopMark.cdnLoop()));
+            var upstream = loopback.upstream(ok());
+            var inner = loopback.serve(newProxy(targetOf(upstream), HopMark.cdnLoop()));
+            var outer = loopback.serve(newProxy(inner.toString(), HopMark.cdnLoop()));
+
+            var refused = loopback.connect(loop.address()).sendRequest("GET /x").receiveResponse();
+            var served = loopback.connect(outer)
+                    .sendRequest("GET /x", "CDN-Loop: cdn.example; v=1")
+                    .receiveResponse();
+
+            assertThat(refused.status()).isEqualTo(508);
+            assertThat(loop.requests().count()).isEqualTo(2);
+            assertThat(served.status()).isEqualTo(200);
+            assertThat(received(upstream).getHeaders().values("CDN-Loop"))
+                    .hasSize(3)
+                    .first()
+                    .isEqualTo("cdn.example; v=1");
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_pseudonym_is_found_wherever_it_stands_in_CDN_Loop() {
+            return Stream.of("edge-a 508", "x, EDGE-A;v=\"1\" ,y 508", "edge-ab 200", "x;edge-a 200", ", 200")
+                    .map(row -> DynamicTest.dynamicTest(row, () -> {
+                        var upstream = loopback.upstream(ok());
+                        var proxy = newProxy(targetOf(upstream), HopMark.cdnLoop());
+                        proxy.setViaHost("edge-a");
+                        var client = loopback.connect(loopback.serve(proxy));
+                        int lastSpace = row.lastIndexOf(' ');
+
+                        var response = client.sendRequest("GET /x", "CDN-Loop: " + row.substring(0, lastSpace))
+                                .receiveResponse();
+
+                        assertThat(response.status()).isEqualTo(Integer.parseInt(row.substring(lastSpace + 1)));
+                    }));
         }
 
         @Test

@@ -32,6 +32,7 @@ import picocli.CommandLine.TypeConversionException;
 import pitfalls.step02.ServerErrorHandler;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.Setting;
+import pitfalls.step05.HopMark;
 import pitfalls.step06.Director;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
@@ -83,12 +84,22 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--hop-mark",
             paramLabel = "NAME",
             description =
-                    "A field by which a request that comes back is known, for proxies of which it passes one only."
-                            + " The pseudonym in Via unless set.")
+                    "Detect loops by this header instead of Via, and write no Via unless --via is given. Use it only"
+                            + " if a request crosses one such proxy.")
     private String hopMark;
 
-    @Option(names = "--via", paramLabel = "PSEUDONYM", description = "This proxy's name in Via. Random unless set.")
+    @Option(
+            names = "--via",
+            paramLabel = "PSEUDONYM",
+            description = "Write Via with this name, for example edge-a. A random name unless set.")
     private String via;
+
+    @Option(
+            names = "--no-via",
+            description =
+                    "Write no Via, for upstreams that do not compress where they see one. Loops are then detected by"
+                            + " --hop-mark, or by the header CDN-Loop.")
+    private boolean noVia;
 
     @Option(
             names = "--connection-timeout",
@@ -285,7 +296,14 @@ public final class ReverseProxy implements Callable<Integer> {
             Setting.check(!connectionTimeout.isZero(), "--connection-timeout", "0s", "0.001s or more");
             proxy.setRetryPolicy(RetryPolicy.idempotent().withAttempts(retries + 1));
             if (hopMark != null) proxy.setHopMark(hopMark);
-            if (via != null) proxy.setViaHost(pseudonym());
+            if (noVia && via != null) {
+                throw new IllegalArgumentException("--via and --no-via contradict each other: give one of them");
+            }
+            if (noVia && hopMark == null) proxy.setHopMark(HopMark.cdnLoop());
+            if (via != null) {
+                proxy.setViaHost(pseudonym());
+                proxy.setVia(true);
+            }
             proxy.setTimeouts(
                     new Timeouts(connectionTimeout, responseTimeout, headTimeout, streamTimeout, upgradedTimeout));
             proxy.setMaxUpstreamConnections(maxUpstreamConnections);

@@ -12,6 +12,8 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpFields;
 import org.junit.jupiter.api.DynamicTest;
@@ -42,6 +44,7 @@ class ReverseProxyTest implements LoopbackTest {
                         "--retries=often >> 'often' is not an int",
                         "--hop-mark=Host --target=:1 >> 'Host' is no name for a mark",
                         "--via=a,b --target=:1 >> --via must be a name without spaces or commas, such as edge-a, not 'a,b'",
+                        "--via=a --no-via --target=:1 >> --via and --no-via contradict each other: give one of them",
                         "--stream-timeout=soon >> 'soon' is no time: write 0.5s, 30s, 10m or 1h",
                         "--response-timeout=-1s >> '-1s' is no time: write 0.5s",
                         "--stop-timeout=99999999999999h >> '99999999999999h' is no time: write 0.5s",
@@ -113,6 +116,31 @@ class ReverseProxyTest implements LoopbackTest {
                         Duration.ofMinutes(3),
                         Duration.ofHours(4)));
         assertThat(proxy.getMaxUpstreamConnections()).isEqualTo(7);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> Via_is_written_unless_there_is_another_mark_or_the_operator_wants_none() {
+        return Stream.of(
+                        "--target=%s -> Via",
+                        "--target=%s --hop-mark=X-Mark -> X-Mark",
+                        "--target=%s --hop-mark=X-Mark --via=edge-a -> Via X-Mark",
+                        "--target=%s --no-via -> CDN-Loop",
+                        "--target=%s --no-via --hop-mark=X-Mark -> X-Mark")
+                .map(row -> row.split(" -> "))
+                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
+                    var upstream = loopback.upstream(ok());
+                    var program = new ReverseProxy();
+                    ReverseProxy.commandLine(program)
+                            .parseArgs(row[0].formatted(targetOf(upstream)).split(" "));
+                    var client = loopback.connect(loopback.serve(program.newProxy()));
+
+                    client.sendRequest("GET /x").receiveResponse();
+
+                    Set<String> names =
+                            new TreeSet<>(received(upstream).getHeaders().names());
+                    names.retainAll(Set.of("Via", "X-Mark", "CDN-Loop"));
+                    assertThat(String.join(" ", names)).isEqualTo(row[1]);
+                }));
     }
 
     @TestFactory
