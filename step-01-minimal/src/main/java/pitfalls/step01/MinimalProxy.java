@@ -1,7 +1,11 @@
 package pitfalls.step01;
 
 import java.util.function.Function;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.transport.HttpClientConnectionFactory;
+import org.eclipse.jetty.client.transport.HttpClientTransportDynamic;
 import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Request;
 
@@ -33,6 +37,16 @@ public class MinimalProxy extends ProxyHandler.Reverse {
      */
     protected MinimalProxy(Function<Request, HttpURI> httpURIRewriter) {
         super(httpURIRewriter);
+    }
+
+    /**
+     * Makes a client that shares nothing with others. Jetty's own would share a connection factory with every other proxy in
+     * the process, and once a server with one of them has been destroyed, no other one starts.
+     */
+    @Override
+    protected HttpClient newHttpClient() {
+        var http = new HttpClientConnectionFactory.HTTP11();
+        return new HttpClient(new HttpClientTransportDynamic(new ClientConnector(), http));
     }
 
     private static Function<Request, HttpURI> rewriteTo(String target) {

@@ -7,6 +7,7 @@ import static pitfalls.support.Loopback.targetOf;
 
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Server;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import pitfalls.support.LoopbackTest;
@@ -56,6 +57,23 @@ class MinimalTest {
         @Override
         public ProxyHandler newProxy(String target) {
             return new MinimalProxy(target);
+        }
+
+        /** Not in the contract: where it fails, no test that starts a proxy of Jetty's can pass after it. */
+        @Test
+        void a_server_that_is_destroyed_takes_no_other_proxy_with_it() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var first = new Server();
+            first.setHandler(newProxy(targetOf(upstream)));
+            first.start();
+            first.stop();
+            first.destroy();
+
+            var response = loopback.connect(loopback.serve(newProxy(targetOf(upstream))))
+                    .sendRequest("GET /x")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(200);
         }
     }
 }
