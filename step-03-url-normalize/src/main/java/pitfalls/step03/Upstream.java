@@ -11,14 +11,16 @@ import org.eclipse.jetty.util.URIUtil;
  * <p>{@code :8081}, {@code 8081}, {@code 0.0.0.0:8081} and {@code [::]:8081} say that a server listens on all its
  * interfaces; from here it is dialled on loopback. {@code leader.internal}, {@code leader.internal:8081},
  * {@code [::1]:8081} and {@code http://} or {@code https://} URLs are dialled as they are. A path is a base path, to be
- * put before the client's. A missing port is 80, or 443 for https.
+ * put before the client's, and a query is put before the client's too. Both are sent as the operator wrote them,
+ * {@code /a%2Fb} as {@code /a%2Fb}. A missing port is 80, or 443 for https.
  *
  * @param scheme {@code http} or {@code https}
  * @param host a name, an IPv4 address, or an IPv6 address in brackets
  * @param port 1 to 65535
  * @param basePath empty, or a path that begins with a slash and does not end with one
+ * @param query empty, or a query without its question mark
  */
-public record Upstream(String scheme, String host, int port, String basePath) {
+public record Upstream(String scheme, String host, int port, String basePath, String query) {
     private static final String BAD_PORT = "its port is not between 1 and 65535";
 
     private static final String LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?";
@@ -35,6 +37,7 @@ public record Upstream(String scheme, String host, int port, String basePath) {
      * @param host as in the result of {@link #parse}
      * @param port 1 to 65535
      * @param basePath empty, or beginning with a slash and not ending with one
+     * @param query empty, or as in the result of {@link #parse}
      * @throws IllegalArgumentException that says which one is wrong
      */
     public Upstream {
@@ -44,6 +47,7 @@ public record Upstream(String scheme, String host, int port, String basePath) {
         check(
                 basePath.matches("(/[^?#\\s]*[^/?#\\s])?"),
                 "its base path does not begin with a slash, or ends with one");
+        check(query.matches("[^#\\s]*"), "its query contains a fragment or white space");
     }
 
     /**
@@ -78,13 +82,13 @@ public record Upstream(String scheme, String host, int port, String basePath) {
         check(!text.matches("[^/]*//[^/]*:[0-9]{6,}(/.*)?"), BAD_PORT); // HttpURI would take 4294975377 for 8081
         HttpURI url = readUrl(text);
         check(url.getUser() == null, "it contains a user");
-        check(url.getQuery() == null, "it contains a query");
         check(url.getFragment() == null, "it contains a fragment");
         check(url.getHost() != null || url.getPort() >= 0, "it has no host");
-        check(!url.hasViolations(), "its base path is ambiguous");
+        check(!url.getPath().startsWith("//"), "its base path begins with two slashes"); // http://http://h
         String scheme = url.getScheme().toLowerCase(Locale.ROOT);
         int port = url.getPort() < 0 ? URIUtil.getDefaultPortForScheme(scheme) : url.getPort();
-        return new Upstream(scheme, dialled(url.getHost()), port, withoutLastSlash(url.getPath()));
+        String query = url.getQuery() == null ? "" : url.getQuery();
+        return new Upstream(scheme, dialled(url.getHost()), port, withoutLastSlash(url.getPath()), query);
     }
 
     private static String withScheme(String address) {
@@ -121,7 +125,7 @@ public record Upstream(String scheme, String host, int port, String basePath) {
     }
 
     /**
-     * Puts a client's path and query behind the base path, byte for byte.
+     * Puts a client's path behind the base path, and its query behind the query, byte for byte.
      *
      * @param pathQuery as the client sent it, or {@code *}, which stays as it is
      * @return the URI to request from this upstream
@@ -129,12 +133,22 @@ public record Upstream(String scheme, String host, int port, String basePath) {
     public HttpURI resolve(String pathQuery) {
         if (pathQuery.equals("*")) return HttpURI.from(scheme, host, port, pathQuery);
         String slash = pathQuery.startsWith("/") ? "" : "/";
-        return HttpURI.from(scheme, host, port, basePath + slash + pathQuery);
+        String target = basePath + slash + pathQuery;
+        return HttpURI.from(scheme, host, port, query.isEmpty() ? target : withQuery(target));
+    }
+
+    /** Two queries are joined with {@code &}, and an empty one needs none. */
+    private String withQuery(String target) {
+        int questionMark = target.indexOf('?');
+        if (questionMark < 0) return target + "?" + query;
+        String path = target.substring(0, questionMark);
+        String ofClient = target.substring(questionMark + 1);
+        return path + "?" + query + (ofClient.isEmpty() ? "" : "&") + ofClient;
     }
 
     /** {@return a URL that {@link #parse} reads as the same upstream} */
     @Override
     public String toString() {
-        return scheme + "://" + host + ":" + port + basePath;
+        return scheme + "://" + host + ":" + port + basePath + (query.isEmpty() ? "" : "?" + query);
     }
 }

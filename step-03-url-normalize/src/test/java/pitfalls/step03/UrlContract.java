@@ -122,6 +122,39 @@ public interface UrlContract extends LoopbackTest {
                 .containsExactly(200, target);
     }
 
+    /** Two queries are joined as Go's {@code NewSingleHostReverseProxy} joins them. */
+    @TestFactory
+    default Stream<DynamicTest> a_base_path_and_a_query_of_the_operator_arrive_as_written() {
+        return Stream.of(
+                        "/a%2Fb >> /x >> /a%2Fb/x",
+                        "/a%2Fb/ >> /x%2Fy?q >> /a%2Fb/x%2Fy?q",
+                        "/a//b >> / >> /a//b/",
+                        "/a/%2e%2e >> /x >> /a/%2e%2e/x",
+                        "?k=1 >> / >> /?k=1",
+                        "/b?k=1 >> /x >> /b/x?k=1",
+                        "/b/?k=1 >> /x?a=1&b >> /b/x?k=1&a=1&b",
+                        "/b?k=1 >> /x? >> /b/x?k=1",
+                        "/b?k=1 >> /x?? >> /b/x?k=1&?",
+                        "/b?k=%zz;? >> /x?&a >> /b/x?k=%zz;?&&a",
+                        "/b? >> /x >> /b/x",
+                        "/b? >> /x? >> /b/x?",
+                        "/b? >> /x?a=1 >> /b/x?a=1")
+                .map(row -> row.split(" >> "))
+                .map(row -> DynamicTest.dynamicTest(row[0] + " and " + row[1], () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        String seen = connection.receiveRequest().target();
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + seen.length() + "\r\n\r\n" + seen);
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target() + row[0]), gateway()));
+
+                    var response = client.sendRequest("GET " + row[1]).receiveResponse();
+
+                    assertThat(List.of(response.status(), response.body()))
+                            .as("the status, and the target that the upstream has seen")
+                            .containsExactly(200, row[2]);
+                }));
+    }
+
     @Test
     default void OPTIONS_of_the_whole_server_is_passed_on_as_such() throws Exception {
         var upstream = loopback.upstream(ok());
