@@ -2,8 +2,7 @@ package pitfalls.step01;
 
 import java.util.function.Function;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.transport.HttpClientConnectionFactory;
-import org.eclipse.jetty.client.transport.HttpClientTransportDynamic;
+import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.proxy.ProxyHandler;
@@ -45,8 +44,7 @@ public class MinimalProxy extends ProxyHandler.Reverse {
      */
     @Override
     protected HttpClient newHttpClient() {
-        var http = new HttpClientConnectionFactory.HTTP11();
-        return new HttpClient(new HttpClientTransportDynamic(new ClientConnector(), http));
+        return new HttpClient(new HttpClientTransportOverHTTP(new ClientConnector()));
     }
 
     private static Function<Request, HttpURI> rewriteTo(String target) {

@@ -1,6 +1,5 @@
 package pitfalls.step06;
 
-import org.eclipse.jetty.client.AbstractConnectorHttpClientTransport;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpHeader;
@@ -94,26 +93,19 @@ public class DirectedProxy extends HopDetectingProxy {
     }
 
     /**
-     * Leaves the values of an upstream's fields as they are: Jetty's parser knows common ones, and by default takes {@code UTF-8}
-     * for the {@code utf-8} that it knows. A server needs the same setting,
+     * Adds nothing that the client did not send, leaves the values of an upstream's fields as they are, and lets go of upstreams
+     * that are no longer chosen. Jetty's parser knows common values, and by default takes {@code UTF-8} for the {@code utf-8}
+     * that it knows. A server needs the same setting,
      * {@link org.eclipse.jetty.server.HttpConfiguration#setHeaderCacheCaseSensitive}.
      */
-    @Override
-    protected HttpClient newHttpClient() {
-        var before =
-                (AbstractConnectorHttpClientTransport) super.newHttpClient().getHttpClientTransport();
-        var transport =
-                new HttpClientTransportOverHTTP(before.getClientConnector()); // the other one has no such setting
-        transport.setHeaderCacheCaseSensitive(true);
-        return new HttpClient(transport);
-    }
-
-    /** Adds nothing that the client did not send, and lets go of upstreams that are no longer chosen. */
     @Override
     protected void configureHttpClient(HttpClient httpClient) {
         super.configureHttpClient(httpClient);
         httpClient.setUserAgentField(null);
         httpClient.setDefaultRequestContentType(null);
         httpClient.setDestinationIdleTimeout(DESTINATION_IDLE_MS);
+        if (httpClient.getHttpClientTransport() instanceof HttpClientTransportOverHTTP http) {
+            http.setHeaderCacheCaseSensitive(true);
+        }
     }
 }
