@@ -72,6 +72,7 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
         private final class HeadHandler extends RequestHandler {
             private final List<HttpField> upgrades = new ArrayList<>(1);
             private boolean connectionNamesUpgrade;
+            private boolean inBody;
 
             @Override
             public void startRequest(String method, String uri, HttpVersion version) {
@@ -81,6 +82,7 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
                 }
                 upgrades.clear();
                 connectionNamesUpgrade = false;
+                inBody = false;
                 super.startRequest(method, uri, version);
             }
 
@@ -100,7 +102,26 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
             @Override
             public boolean headerComplete() {
                 if (connectionNamesUpgrade) upgrades.forEach(super::parsedHeader);
+                inBody = true;
                 return super.headerComplete();
+            }
+
+            /**
+             * Jetty takes a chunked body for complete if the connection ends after the CR of a chunk, or behind the last chunk
+             * but before the empty line. Neither is (RFC 9112, section 8).
+             */
+            @Override
+            public boolean messageComplete() {
+                boolean brokeOff = getParser().isAtEOF() && getParser().isChunking();
+                if (!brokeOff) return super.messageComplete();
+                earlyEOF();
+                return false;
+            }
+
+            @Override
+            public void badMessage(HttpException failure) {
+                if (inBody && getParser().isAtEOF()) earlyEOF();
+                else super.badMessage(failure);
             }
         }
     }

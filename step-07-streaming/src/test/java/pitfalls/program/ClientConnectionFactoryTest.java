@@ -8,6 +8,8 @@ import static pitfalls.support.Loopback.targetOf;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.eclipse.jetty.server.Server;
 import org.junit.jupiter.api.DynamicTest;
@@ -168,6 +170,27 @@ class ClientConnectionFactoryTest implements LoopbackTest {
 
         assertThat(upgrade.status()).isEqualTo(400);
         assertThat(lowerCase.status()).isEqualTo(200);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> an_upload_that_breaks_off_is_not_whole_wherever_it_does() {
+        String body = "5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nX-Sum: 8\r\n\r\n";
+        return IntStream.rangeClosed(0, body.length())
+                .mapToObj(cut -> DynamicTest.dynamicTest(cut + " of " + body.length() + " bytes", () -> {
+                    var whole = new AtomicBoolean();
+                    var upstream = loopback.scripted(connection -> {
+                        whole.set(connection.receiveRequest().complete());
+                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                    });
+                    var client = loopback.connect(serve(upstream.target()));
+
+                    client.sendRequest("POST /x", "Transfer-Encoding: chunked").send(body.substring(0, cut));
+                    client.shutdownOutput();
+
+                    boolean isWhole = cut == body.length();
+                    assertThat(client.receiveResponse().status()).isEqualTo(isWhole ? 204 : 400);
+                    assertThat(whole.get()).isEqualTo(isWhole);
+                }));
     }
 
     /** The program's server with these options, in front of that upstream. */
