@@ -7,6 +7,9 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpHeaderValue;
+import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -72,6 +75,11 @@ public class Exchange extends Callback.Nested {
         super(proxyToClientCallback);
         this.clientToProxyRequest = clientToProxyRequest;
         this.proxyToClientResponse = proxyToClientResponse;
+        boolean mayBeSmuggled = clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_0
+                && clientToProxyRequest.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
+        if (mayBeSmuggled) { // another server may see its end elsewhere: no request follows (RFC 9112, section 6.1)
+            proxyToClientResponse.getHeaders().put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
+        }
         this.fieldsBefore = HttpFields.build(proxyToClientResponse.getHeaders());
     }
 

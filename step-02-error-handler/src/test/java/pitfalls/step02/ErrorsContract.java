@@ -356,6 +356,29 @@ public interface ErrorsContract extends LoopbackTest {
                 }));
     }
 
+    @TestFactory
+    default Stream<DynamicTest> the_connection_ends_after_a_request_of_HTTP_1_0_in_chunks() {
+        return Stream.of("an answer of the upstream", "an answer of the proxy")
+                .map(what -> DynamicTest.dynamicTest(what, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        String body = connection.receiveRequest().body();
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n" + body);
+                    });
+                    String target = what.contains("upstream") ? upstream.target() : loopback.refusing();
+                    var client = loopback.connect(loopback.serve(newProxy(target)));
+
+                    var response = client.send(
+                                    "POST /x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n"
+                                            + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n")
+                            .receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(what.contains("upstream") ? 200 : 502);
+                    if (what.contains("upstream")) assertThat(response.body()).isEqualTo("abc");
+                    assertThat(response.field("Connection")).containsExactly("close");
+                    assertThat(client.ended()).isTrue();
+                }));
+    }
+
     @Test
     default void a_request_as_large_as_the_server_accepts_is_passed_on() throws Exception {
         var upstream = loopback.upstream(ok());

@@ -6,6 +6,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -34,6 +35,11 @@ public class HopDetectingProxy extends RetryingProxy {
             508,
             "proxy_loop_detected",
             "The request came back to a proxy that had forwarded it. Someone has to correct the configuration.");
+
+    private static final ProxyError.Kind TRANSFER_CODING = new ProxyError.Kind(
+            501,
+            "http_request_denied",
+            "The only transfer coding that is known here is chunked. Send the body without the other one.");
 
     private HopMark hopMark = HopMark.via();
     private Boolean via;
@@ -89,11 +95,19 @@ public class HopDetectingProxy extends RetryingProxy {
         });
     }
 
+    /**
+     * Copies what does not end at this hop. A body in a transfer coding that only this hop was told of would be lost on the next
+     * one, so it is refused (RFC 9112, section 6.1).
+     */
     @Override
     protected void copyRequestHeaders(
             Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
         proxyToServerRequest.headers(copy -> {
-            HopByHop.copyEndToEnd(clientToProxyRequest.getHeaders(), copy);
+            HttpFields fields = clientToProxyRequest.getHeaders();
+            for (String coding : fields.getCSV(HttpHeader.TRANSFER_ENCODING, false)) {
+                if (!HttpHeaderValue.CHUNKED.is(coding)) throw new Refused(TRANSFER_CODING);
+            }
+            HopByHop.copyEndToEnd(fields, copy);
             if (getProxyToServerHost() != null) copy.put(HttpHeader.HOST, getProxyToServerHost());
         });
     }

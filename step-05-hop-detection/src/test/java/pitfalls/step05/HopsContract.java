@@ -436,4 +436,22 @@ public interface HopsContract extends LoopbackTest {
                 DynamicTest.dynamicTest("by a marker", () -> test.run(MARKER)),
                 DynamicTest.dynamicTest("by Via", () -> test.run(HopMark.via())));
     }
+
+    @TestFactory
+    default Stream<DynamicTest> a_transfer_coding_that_would_be_lost_on_this_hop_is_a_501() {
+        return Stream.of("gzip, chunked", "gzip\r\nTransfer-Encoding: chunked", "x, GZIP , Chunked")
+                .map(codings -> DynamicTest.dynamicTest(codings.replace("\r\n", ", "), () -> {
+                    var upstream = loopback.upstream();
+                    var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream), HopMark.via())));
+
+                    var response = client.sendRequest("POST /x", "Transfer-Encoding: " + codings)
+                            .send("3\r\nabc\r\n0\r\n\r\n")
+                            .receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(501);
+                    assertThat(response.field("Proxy-Status"))
+                            .containsExactly("reverse-proxy; error=http_request_denied");
+                    assertThat(upstream.getRequestCount()).isZero();
+                }));
+    }
 }
