@@ -101,17 +101,26 @@ public class Exchange extends Callback.Nested {
     /**
      * {@return what ends each log line of this request, so that you can put them together: {@code [request 4f2a9c01, attempt 1]}}
      */
-    public final synchronized String label() {
+    public final String label() {
+        return attempt == 0 ? "[request " + id() + "]" : "[request " + id() + ", attempt " + attempt + "]";
+    }
+
+    /** {@return the name of this request in every log: {@code 4f2a9c01}, or the one that its client has given it} */
+    public final synchronized String id() {
         if (id == null) id = RequestId.of(clientToProxyRequest);
-        return attempt == 0 ? "[request " + id + "]" : "[request " + id + ", attempt " + attempt + "]";
+        return id;
+    }
+
+    /** {@return where the attempt under way goes: {@code http://127.0.0.1:8081}; {@code null} if no upstream was asked} */
+    public final String upstream() {
+        var request = proxyToServerRequest;
+        return request == null ? null : request.getScheme() + "://" + request.getHost() + ":" + request.getPort();
     }
 
     /** {@return what goes where, as it may stand in a log: {@code GET /v1/key to http://127.0.0.1:8081}} */
     public final String subject() {
-        String methodAndPath = ErrorLog.methodAndPath(clientToProxyRequest);
-        var request = proxyToServerRequest;
-        if (request == null) return methodAndPath + " to no upstream";
-        return methodAndPath + " to " + request.getScheme() + "://" + request.getHost() + ":" + request.getPort();
+        String upstream = upstream();
+        return ErrorLog.methodAndPath(clientToProxyRequest) + " to " + (upstream == null ? "no upstream" : upstream);
     }
 
     /**
@@ -168,7 +177,10 @@ public class Exchange extends Callback.Nested {
         boolean onlyTold = left != null && left.getCause() == failure; // over HTTP/2, of the upstream's failure
         if (left != null && !onlyTold) return new ProxyError(ProxyError.CLIENT_LEFT, left);
         if (stopReason != null) return stopReason;
-        if (isWriteFailure(failure)) return new ProxyError(ProxyError.CLIENT_LEFT, failure);
+        if (isWriteFailure(failure)) {
+            clientLeft = (EofException) failure;
+            return new ProxyError(ProxyError.CLIENT_LEFT, failure);
+        }
         ProxyError uploadError = upload == null ? null : upload.errorOf(failure);
         if (uploadError != null) return uploadError;
         if (serverToProxyResponse.getStatus() > 0) return ProxyError.ofUpstream(failure, Progress.RESPONSE_BEGUN);

@@ -2,7 +2,6 @@ package pitfalls.program;
 
 import java.io.IOException;
 import java.net.SocketException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
@@ -12,11 +11,9 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.UriCompliance;
-import org.eclipse.jetty.server.CustomRequestLog;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.RequestLog;
-import org.eclipse.jetty.server.RequestLogWriter;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.handler.GracefulHandler;
@@ -172,7 +169,7 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--access-log",
             paramLabel = "FILE",
-            description = "Where a line for each request goes; - is the standard output.")
+            description = "Append a line for each request to this file, or print it if this is -.")
     private Path accessLog;
 
     @Spec
@@ -256,8 +253,16 @@ public final class ReverseProxy implements Callable<Integer> {
         server.setHandler(new GracefulHandler(proxy));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
-        if (accessLog != null) server.setRequestLog(newRequestLog());
+        if (accessLog != null) server.setRequestLog(newAccessLog());
         return server;
+    }
+
+    private RequestLog newAccessLog() {
+        try {
+            return AccessLog.to(accessLog);
+        } catch (IllegalArgumentException x) {
+            throw new ParameterException(spec.commandLine(), x.getMessage(), x);
+        }
     }
 
     private HttpConnectionFactory newConnectionFactory() {
@@ -266,18 +271,6 @@ public final class ReverseProxy implements Callable<Integer> {
         http.setRequestHeaderSize(maxHeadSize.bytes());
         if (strictTargets) http.setUriCompliance(UriCompliance.DEFAULT);
         return factory;
-    }
-
-    private RequestLog newRequestLog() {
-        Path folder = accessLog.toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder)) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "'" + accessLog + "' is no file for --access-log: there is no folder " + folder);
-        }
-        RequestLog.Writer writer =
-                accessLog.toString().equals("-") ? System.out::println : new RequestLogWriter(accessLog.toString());
-        return new CustomRequestLog(writer, CustomRequestLog.EXTENDED_NCSA_FORMAT);
     }
 
     /** The proxy that the options describe. */

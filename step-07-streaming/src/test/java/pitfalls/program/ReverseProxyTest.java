@@ -53,7 +53,8 @@ class ReverseProxyTest implements LoopbackTest {
                         "--max-head-size=0 --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '0'",
                         "--max-head-size=2m --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '2m'",
                         "--max-head-size=64kB --target=:1 >> a size must be between 1k and 1m",
-                        "--access-log=/no/such/folder/log --target=:1 >> '/no/such/folder/log' is no file for --access-log",
+                        "--access-log=/no/such/folder/log --target=:1 >> --access-log must be a file that can be written, in a folder that exists, not '/no/such/folder/log'",
+                        "--access-log=/ --target=:1 >> --access-log must be a file that can be written, in a folder that exists, not '/'",
                         "--trust-forwarded-from=localhost --target=:1 >> 'localhost' is no range of addresses",
                         "--tarjet=:1 >> Unknown option: '--tarjet=:1'")
                 .map(row -> row.split(" >> "))
