@@ -19,9 +19,11 @@ import org.eclipse.jetty.util.URIUtil;
  * @param port 1 to 65535
  * @param basePath empty, or a path that begins with a slash and does not end with one
  * @param query empty, or a query without its question mark
+ * @param strippedPrefix empty, or such a path, which is taken off the client's before the base path is put there
  */
-public record Upstream(String scheme, String host, int port, String basePath, String query) {
+public record Upstream(String scheme, String host, int port, String basePath, String query, String strippedPrefix) {
     private static final String BAD_PORT = "its port is not between 1 and 65535";
+    private static final String PATH = "/[^?#\\s]*[^/?#\\s]";
 
     private static final String LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?";
     private static final String NAME = LABEL + "(\\." + LABEL + ")*\\.?";
@@ -38,6 +40,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
      * @param port 1 to 65535
      * @param basePath empty, or beginning with a slash and not ending with one
      * @param query empty, or as in the result of {@link #parse}
+     * @param strippedPrefix empty, or beginning with a slash and not ending with one
      * @throws IllegalArgumentException that says which one is wrong
      */
     public Upstream {
@@ -45,9 +48,28 @@ public record Upstream(String scheme, String host, int port, String basePath, St
         check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
         check(port >= 1 && port <= 65535, BAD_PORT);
         check(
-                basePath.matches("(/[^?#\\s]*[^/?#\\s])?"),
+                basePath.isEmpty() || basePath.matches(PATH),
                 "its base path does not begin with a slash, or ends with one");
         check(query.matches("[^#\\s]*"), "its query contains a fragment or white space");
+        check(
+                strippedPrefix.isEmpty() || strippedPrefix.matches(PATH),
+                "its prefix does not begin with a slash, or ends with one");
+    }
+
+    /**
+     * The same upstream, for clients that put a prefix before its paths: {@code /app/x} of a client's becomes {@code /x}, and
+     * {@code /app} becomes {@code /}. A path without the prefix stays as it is.
+     *
+     * <p>Danger: a prefix is no fence. {@code /app/../x} becomes {@code /../x}, byte for byte.
+     *
+     * @param prefix such as {@code /app}; a slash at its end does not count
+     * @return an upstream that strips the prefix
+     * @throws IllegalArgumentException if it is no path, in one sentence
+     */
+    public Upstream strippingPrefix(String prefix) {
+        String path = withoutLastSlash(prefix);
+        check(path.matches(PATH), "A prefix to strip must be a path such as /app, not '" + prefix + "'");
+        return new Upstream(scheme, host, port, basePath, query, path);
     }
 
     /**
@@ -88,7 +110,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
         String scheme = url.getScheme().toLowerCase(Locale.ROOT);
         int port = url.getPort() < 0 ? URIUtil.getDefaultPortForScheme(scheme) : url.getPort();
         String query = url.getQuery() == null ? "" : url.getQuery();
-        return new Upstream(scheme, dialled(url.getHost()), port, withoutLastSlash(url.getPath()), query);
+        return new Upstream(scheme, dialled(url.getHost()), port, withoutLastSlash(url.getPath()), query, "");
     }
 
     private static String withScheme(String address) {
@@ -125,15 +147,40 @@ public record Upstream(String scheme, String host, int port, String basePath, St
     }
 
     /**
-     * Puts a client's path behind the base path, and its query behind the query, byte for byte.
+     * Looks for a path at the beginning of another one.
+     *
+     * @param pathQuery a path, which may go on with a query or a fragment
+     * @param path empty, or beginning with a slash and not ending with one
+     * @return whether the one is the other, or below it: {@code /app/x} is below {@code /app}, and {@code /apple} is not
+     */
+    public static boolean isBelow(String pathQuery, String path) {
+        return pathQuery.startsWith(path)
+                && (pathQuery.length() == path.length() || "/?#".indexOf(pathQuery.charAt(path.length())) >= 0);
+    }
+
+    /**
+     * Tells what {@link #resolve} takes off a client's path.
+     *
+     * @param pathQuery as the client sent it
+     * @return {@link #strippedPrefix}, or empty if the path does not begin with it
+     */
+    public String prefixOf(String pathQuery) {
+        return strippedPrefix.isEmpty() || !isBelow(pathQuery, strippedPrefix) ? "" : strippedPrefix;
+    }
+
+    /**
+     * Puts a client's path, without the prefix that is stripped, behind the base path, and its query behind the query, byte for byte.
      *
      * @param pathQuery as the client sent it, or {@code *}, which stays as it is
      * @return the URI to request from this upstream
      */
     public HttpURI resolve(String pathQuery) {
         if (pathQuery.equals("*")) return HttpURI.from(scheme, host, port, pathQuery);
-        String slash = pathQuery.startsWith("/") ? "" : "/";
-        String target = basePath + slash + pathQuery;
+        String rest = strippedPrefix.isEmpty()
+                ? pathQuery
+                : pathQuery.substring(prefixOf(pathQuery).length());
+        String slash = rest.startsWith("/") ? "" : "/";
+        String target = basePath + slash + rest;
         return HttpURI.from(scheme, host, port, query.isEmpty() ? target : withQuery(target));
     }
 
@@ -146,7 +193,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
         return path + "?" + query + (ofClient.isEmpty() ? "" : "&") + ofClient;
     }
 
-    /** {@return a URL that {@link #parse} reads as the same upstream} */
+    /** {@return a URL that {@link #parse} reads as the same upstream, which strips nothing} */
     @Override
     public String toString() {
         return scheme + "://" + host + ":" + port + basePath + (query.isEmpty() ? "" : "?" + query);

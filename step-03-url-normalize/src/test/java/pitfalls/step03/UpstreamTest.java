@@ -136,6 +136,34 @@ class UpstreamTest {
         assertThat(upstream.resolve("*").getPathQuery()).isEqualTo("*");
     }
 
+    @TestFactory
+    Stream<DynamicTest> a_prefix_of_the_clients_is_stripped_before_the_base_path_is_put_there() {
+        var upstream = Upstream.parse("leader.internal:8081/base/").strippingPrefix("/app/");
+        return Stream.of(
+                        "/app/x?a=/app -> /base/x?a=/app",
+                        "/app -> /base/",
+                        "/app/ -> /base/",
+                        "/app?a=1 -> /base/?a=1",
+                        "/app//x -> /base//x",
+                        "/app/%2e%2e/x -> /base/%2e%2e/x",
+                        "/apple/x -> /base/apple/x",
+                        "/%61pp/x -> /base/%61pp/x",
+                        "/x/app -> /base/x/app",
+                        "* -> *")
+                .map(row -> row.split(" -> "))
+                .map(row -> DynamicTest.dynamicTest(
+                        row[0], () -> assertThat(upstream.resolve(row[0]).getPathQuery())
+                                .isEqualTo(row[1])));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_prefix_that_is_no_path_is_refused_in_one_sentence() {
+        return Stream.of("", "/", "app", "/a?b", "/a b", "//")
+                .map(prefix -> DynamicTest.dynamicTest("'" + prefix + "'", () -> assertThatIllegalArgumentException()
+                        .isThrownBy(() -> Upstream.parse(":8081").strippingPrefix(prefix))
+                        .withMessage("A prefix to strip must be a path such as /app, not '" + prefix + "'")));
+    }
+
     @Test
     void what_would_break_a_request_line_is_not_sent() {
         assertThat(UrlNormalizingProxy.isSendable("/a?b c")).isFalse();
@@ -152,10 +180,13 @@ class UpstreamTest {
     @Test
     void an_upstream_made_of_parts_is_checked_too() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new Upstream("http", "leader.internal", 8081, "/base/", ""))
+                .isThrownBy(() -> new Upstream("http", "leader.internal", 8081, "/base/", "", ""))
                 .withMessage("its base path does not begin with a slash, or ends with one");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new Upstream("http", "leader.internal", 8081, "", "x=1#y"))
+                .isThrownBy(() -> new Upstream("http", "leader.internal", 8081, "", "x=1#y", ""))
                 .withMessage("its query contains a fragment or white space");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Upstream("http", "leader.internal", 8081, "", "", "app"))
+                .withMessage("its prefix does not begin with a slash, or ends with one");
     }
 }

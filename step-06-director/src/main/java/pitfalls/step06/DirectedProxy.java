@@ -4,8 +4,11 @@ import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.HostPort;
 import org.eclipse.jetty.util.URIUtil;
+import pitfalls.step02.Exchange;
 import pitfalls.step02.ProxyError;
 import pitfalls.step03.Upstream;
 import pitfalls.step05.HopDetectingProxy;
@@ -29,6 +32,8 @@ public class DirectedProxy extends HopDetectingProxy {
     private static final long DESTINATION_IDLE_MS = 60_000;
 
     private final Route route;
+    private boolean preserveHost;
+    private Boolean mapsLocation;
 
     /**
      * A proxy to one target.
@@ -62,15 +67,21 @@ public class DirectedProxy extends HopDetectingProxy {
     @Override
     protected void addForwardedHeader(
             Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        var exchange = (DirectedExchange) clientToProxyRequest.getAttribute(DirectedExchange.KEY);
         String host = HostPort.normalizeHost(proxyToServerRequest.getHost());
         int port = proxyToServerRequest.getPort();
         boolean isDefault = port == URIUtil.getDefaultPortForScheme(proxyToServerRequest.getScheme());
-        boolean trusted = route.trustedPeers.contains(clientToProxyRequest);
+        String authority = isDefault ? host : host + ":" + port;
+        boolean trusted = route.trustedPeers != TrustedPeers.NONE && route.trustedPeers.contains(clientToProxyRequest);
         proxyToServerRequest.headers(fields -> {
-            if (getProxyToServerHost() == null) fields.put(HttpHeader.HOST, isDefault ? host : host + ":" + port);
             if (!trusted) ForwardedFields.drop(clientToProxyRequest.getHeaders(), fields);
-            ForwardedFields.append(clientToProxyRequest, fields);
+            String clientHost = ForwardedFields.append(clientToProxyRequest, fields);
+            boolean preserved = preserveHost && clientHost != null;
+            if (getProxyToServerHost() == null) fields.put(HttpHeader.HOST, preserved ? clientHost : authority);
+            if (!exchange.strippedPrefix.isEmpty()) ForwardedFields.appendPrefix(exchange.strippedPrefix, fields);
         });
+        boolean maps = mapsLocation == null ? !preserveHost : mapsLocation;
+        if (maps) proxyToServerRequest.onResponseHeaders(new UpstreamLocation(exchange, proxyToServerRequest).listener);
     }
 
     /** {@return the director} */
@@ -90,6 +101,36 @@ public class DirectedProxy extends HopDetectingProxy {
      */
     public void setTrustedPeers(String... ranges) {
         route.trustedPeers = TrustedPeers.parse(ranges);
+    }
+
+    /**
+     * Sets whose {@code Host} the upstream gets: its own authority, unless set, or the client's. It is the client's that an upstream needs
+     * if it compares {@code Origin} with it, as WebSocket servers do, if the client has signed it, or if it writes URLs with it. Where
+     * {@link #setProxyToServerHost} is set too, that one wins. Set it before the proxy is started.
+     *
+     * <p>Danger: the client chooses which of the upstream's sites it sees, whatever its director decides by.
+     *
+     * @param preserveHost whether it is the client's; then {@code Location} is mapped only if {@link #setMapsLocation} says so
+     */
+    public void setPreserveHost(boolean preserveHost) {
+        this.preserveHost = preserveHost;
+    }
+
+    /**
+     * Sets whether {@code Location} and {@code Content-Location} that name the upstream's own authority are mapped to the client's.
+     * Unless set, they are where {@code Host} is not the client's, as nginx does it. The base path is taken off, and the prefix that was stripped is put back. Cookies and bodies
+     * are not mapped. Set it before the proxy is started.
+     *
+     * @param mapsLocation whether they are mapped
+     */
+    public void setMapsLocation(boolean mapsLocation) {
+        this.mapsLocation = mapsLocation;
+    }
+
+    @Override
+    protected Exchange newExchange(
+            Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
+        return new DirectedExchange(this, clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
     }
 
     /**

@@ -19,6 +19,7 @@ import org.eclipse.jetty.server.Request;
  * {@code -Host} and {@code -Proto}.
  */
 public final class ForwardedFields {
+    private static final String PREFIX = "X-Forwarded-Prefix";
     private static final Set<HttpHeader> LISTS = EnumSet.of(HttpHeader.FORWARDED, HttpHeader.X_FORWARDED_FOR);
 
     private ForwardedFields() {}
@@ -56,8 +57,10 @@ public final class ForwardedFields {
     /**
      * Adds this hop to these fields. {@code Forwarded} and {@code X-Forwarded-For} are lists, and get one entry more. Of the others
      * an upstream reads one value, which is that of the first proxy: they are added where they are missing, and otherwise left.
+     *
+     * @return the host that the client has asked for; {@code null} if it does not say
      */
-    static void append(Request clientToProxyRequest, HttpFields.Mutable fields) {
+    static String append(Request clientToProxyRequest, HttpFields.Mutable fields) {
         InetAddress peer = peerOf(clientToProxyRequest) instanceof InetSocketAddress inet ? inet.getAddress() : null;
         String address = peer == null ? "unknown" : peer.getHostAddress().split("%", 2)[0]; // without the zone
         String node = peer instanceof Inet6Address ? "\"[" + address + "]\"" : address; // RFC 7239, section 6
@@ -80,6 +83,13 @@ public final class ForwardedFields {
             boolean isTold = fields.contains(field.getHeader());
             if (isList || !isTold) fields.put(isTold ? joined(fields, field) : field);
         }
+        return host;
+    }
+
+    /** Tells what was taken off the client's path, behind what a proxy in front has taken off before. */
+    static void appendPrefix(String strippedPrefix, HttpFields.Mutable fields) {
+        String before = fields.get(PREFIX);
+        fields.put(PREFIX, before == null ? strippedPrefix : before + strippedPrefix);
     }
 
     private static HttpField joined(HttpFields before, HttpField hop) {

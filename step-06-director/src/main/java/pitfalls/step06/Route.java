@@ -30,8 +30,12 @@ final class Route implements Function<Request, HttpURI> {
             if (x instanceof HttpException && x instanceof RuntimeException chosen) throw chosen;
             throw new Refused(DirectedProxy.DIRECTOR_FAILED, x);
         }
-        return upstream.orElseThrow(() -> new Refused(DirectedProxy.NO_UPSTREAM))
-                .resolve(clientToProxyRequest.getHttpURI().getPathQuery());
+        Upstream chosen = upstream.orElseThrow(() -> new Refused(DirectedProxy.NO_UPSTREAM));
+        String pathQuery = clientToProxyRequest.getHttpURI().getPathQuery();
+        var exchange = (DirectedExchange) clientToProxyRequest.getAttribute(DirectedExchange.KEY);
+        exchange.upstream = chosen;
+        exchange.strippedPrefix = chosen.prefixOf(pathQuery);
+        return chosen.resolve(pathQuery);
     }
 
     /** The request as the upstream will see it: a client cannot choose by a field that goes no further. */

@@ -14,6 +14,7 @@ final class TrustedPeers {
 
     /** Reads addresses, and ranges of them in CIDR notation. */
     static TrustedPeers parse(String... ranges) {
+        if (ranges.length == 0) return NONE;
         var peers = new TrustedPeers();
         for (String range : ranges) {
             try {
@@ -36,7 +37,7 @@ final class TrustedPeers {
 
     /** Whether the request came from one of them: from its connection, whatever its fields say. */
     boolean contains(Request clientToProxyRequest) {
-        return !ranges.isEmpty()
+        return this != NONE
                 && ForwardedFields.peerOf(clientToProxyRequest) instanceof InetSocketAddress peer
                 && ranges.test(peer.getAddress());
     }

@@ -308,6 +308,180 @@ public interface DirectorContract extends LoopbackTest {
                 }));
     }
 
+    @TestFactory
+    default Stream<DynamicTest> a_location_that_names_the_upstream_is_mapped_to_the_client() {
+        return Stream.of(
+                        // the address of the upstream, what it says, what the client reads; UP is its authority
+                        "UP  http://UP/x?a=http://UP#b  http://www.example.com/x?a=http://UP#b",
+                        "UP  HTTP://UP  http://www.example.com",
+                        "UP  //UP/x  //www.example.com/x",
+                        "UP  http://UP//evil.example/x  http://www.example.com//evil.example/x",
+                        "UP/base/  http://UP/base/x  http://www.example.com/x",
+                        "UP/base  http://UP/base?a  http://www.example.com?a",
+                        "UP/base  /base/x  /x",
+                        "UP/base  /base  /",
+                        "UP/base  /base?a  /?a")
+                .map(row -> DynamicTest.dynamicTest(row, () -> {
+                    var location = locations(row);
+
+                    assertThat(location.received).as("mapped").containsExactly(location.expected, location.expected);
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_location_that_names_somebody_else_stays_as_it_is() {
+        return Stream.of(
+                        "UP  https://UP/x", // to TLS, which this upstream has on another port
+                        "UP  http://127.0.0.1/x",
+                        "UP  http://127.0.0.1:1/x",
+                        "UP  http://user@UP/x",
+                        "UP  http://UP@evil.example/x",
+                        "UP  http://UP.evil.example/x",
+                        "UP  http:\\\\UP/x",
+                        "UP  http:/x",
+                        "UP  ftp://UP/x",
+                        "UP  /x",
+                        "UP  x/../y",
+                        "UP  ?a=1",
+                        "UP  ",
+                        "UP/base  http://UP/x",
+                        "UP/base  http://UP/based",
+                        "UP/base  /x",
+                        "UP/base  /base//evil.example/x")
+                .map(row -> DynamicTest.dynamicTest(row, () -> {
+                    var location = locations(row + "  " + row.split("  ", 2)[1]);
+
+                    assertThat(location.received).as("as it was").containsExactly(location.expected, location.expected);
+                }));
+    }
+
+    /** What a client has read of the two fields. */
+    record Locations(String expected, List<String> received) {}
+
+    /** Asks an upstream that says what is in the row. */
+    private Locations locations(String row) throws Exception {
+        var said = new LinkedBlockingQueue<String>();
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            String value = said.remove();
+            connection.send("HTTP/1.1 201 Created\r\nLocation: " + value + "\r\nContent-Location: " + value
+                    + "\r\nContent-Length: 0\r\n\r\n");
+        });
+        String[] parts = row.replace("UP", "127.0.0.1:" + upstream.port()).split("  ", -1);
+        said.add(parts[1]);
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(parts[0]))));
+        var response = client.sendRequest("GET /x").receiveResponse();
+        return new Locations(
+                parts[2],
+                Stream.concat(response.field("Location").stream(), response.field("Content-Location").stream())
+                        .toList());
+    }
+
+    @Test
+    default void a_location_is_mapped_to_what_a_trusted_peer_says_of_the_client() throws Exception {
+        var upstream = loopback.upstream();
+        String own = targetOf(upstream) + "/x";
+        upstream.enqueue(ok().code(302).addHeader("Location", own).build());
+        upstream.enqueue(ok().code(302).addHeader("Location", own).build());
+        var director = Director.fixed(targetOf(upstream));
+        String[] fields = {"X-Forwarded-Host: shop.example:8443, edge", "X-Forwarded-Proto: https, http"};
+
+        var trusted = loopback.connect(loopback.serve(newProxy(director, RetryPolicy.none(), "127.0.0.1")))
+                .sendRequest("GET /x", fields)
+                .receiveResponse();
+        var untrusted = loopback.connect(loopback.serve(newProxy(director)))
+                .sendRequest("GET /x", fields)
+                .receiveResponse();
+
+        assertThat(trusted.field("Location")).containsExactly("https://shop.example:8443/x");
+        assertThat(untrusted.field("Location")).containsExactly("http://www.example.com/x");
+    }
+
+    @Test
+    default void a_client_that_does_not_say_whom_it_asks_gets_the_path_of_a_location() throws Exception {
+        var upstream = loopback.upstream();
+        upstream.enqueue(ok().code(302)
+                .addHeader("Location", targetOf(upstream) + "/x?a")
+                .build());
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(targetOf(upstream)))));
+
+        var response = client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
+
+        assertThat(response.field("Location")).containsExactly("/x?a");
+    }
+
+    @Test
+    default void a_location_is_mapped_once_also_behind_Expect_100_continue() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 303 See Other\r\nLocation: /base/base/x\r\nContent-Length: 0\r\n\r\n");
+        });
+        var client = loopback.connect(loopback.serve(newProxy(Director.fixed(upstream.target() + "/base"))));
+
+        var response = client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue")
+                .receiveResponse();
+
+        assertThat(response.field("Location")).containsExactly("/base/x");
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_prefix_is_stripped_told_and_put_back() {
+        return Stream.of(
+                        // what the client asks for, what the upstream is asked for, what it says, what the client reads
+                        "/app/x?a /x?a UP/y http://www.example.com/app/y",
+                        "/app/x /x /y /app/y",
+                        "/app / / /app/",
+                        "/app/x /x /app/y /app/y", // the upstream knows of it
+                        "/app/x /x UP/apple http://www.example.com/app/apple",
+                        "/app/x /x y y",
+                        "/app/x /x http://other.example/y http://other.example/y")
+                .map(row -> row.split(" "))
+                .map(row -> DynamicTest.dynamicTest(String.join(" ", row), () -> {
+                    var upstream = loopback.upstream();
+                    upstream.enqueue(ok().code(302)
+                            .addHeader("Location", row[2].replace("UP", targetOf(upstream)))
+                            .build());
+                    var stripping =
+                            Optional.of(Upstream.parse(targetOf(upstream)).strippingPrefix("/app"));
+                    var client = loopback.connect(loopback.serve(newProxy(request -> stripping)));
+
+                    var response = client.sendRequest("GET " + row[0]).receiveResponse();
+
+                    var received = received(upstream);
+                    assertThat(received.getTarget()).isEqualTo(row[1]);
+                    assertThat(received.getHeaders().values("X-Forwarded-Prefix"))
+                            .containsExactly("/app");
+                    assertThat(response.field("Location")).containsExactly(row[3]);
+                }));
+    }
+
+    @Test
+    default void a_path_without_the_prefix_is_told_without_one() throws Exception {
+        var upstream = loopback.upstream(ok().code(302).addHeader("Location", "/y"));
+        var stripping = Optional.of(Upstream.parse(targetOf(upstream)).strippingPrefix("/app"));
+        var client = loopback.connect(loopback.serve(newProxy(request -> stripping)));
+
+        var response = client.sendRequest("GET /apple").receiveResponse();
+
+        var received = received(upstream);
+        assertThat(received.getTarget()).isEqualTo("/apple");
+        assertThat(received.getHeaders().get("X-Forwarded-Prefix")).isNull();
+        assertThat(response.field("Location")).containsExactly("/y");
+    }
+
+    @Test
+    default void a_prefix_is_told_behind_the_one_of_a_trusted_peer() throws Exception {
+        var upstream = loopback.upstream(ok());
+        var stripping = Optional.of(Upstream.parse(targetOf(upstream)).strippingPrefix("/app"));
+        var proxy = newProxy(request -> stripping, RetryPolicy.none(), "127.0.0.1");
+
+        loopback.connect(loopback.serve(proxy))
+                .sendRequest("GET /app/x", "X-Forwarded-Prefix: /shop")
+                .receiveResponse();
+
+        assertThat(received(upstream).getHeaders().values("X-Forwarded-Prefix")).containsExactly("/shop/app");
+    }
+
     @Test
     default void credentials_that_differ_in_case_only_are_not_confused() throws Exception {
         var upstream = loopback.upstream(ok(), ok());

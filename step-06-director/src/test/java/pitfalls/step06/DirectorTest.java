@@ -6,13 +6,18 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.Destination;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.component.Container;
 import org.junit.jupiter.api.DynamicTest;
@@ -205,6 +210,83 @@ class DirectorTest {
 
             letGo.await();
             assertThat(proxy.getHttpClient().getDestinations()).isEmpty();
+        }
+
+        @TestFactory
+        Stream<DynamicTest> the_clients_Host_arrives_where_the_operator_wants_it() {
+            return Stream.of(
+                            "GET /x HTTP/1.1\r\nHost: Shop.example:80\r\n -> Shop.example:80",
+                            "GET /x HTTP/1.1\r\nHost: shop.example\r\nConnection: Host\r\n -> shop.example",
+                            "GET http://shop.example/x HTTP/1.1\r\nHost: shop.example\r\n -> shop.example",
+                            "GET /x HTTP/1.0\r\n -> the upstream's")
+                    .map(row -> row.split(" -> "))
+                    .map(row -> DynamicTest.dynamicTest(row[0].replace("\r\n", ", "), () -> {
+                        var upstream = loopback.upstream(ok());
+                        var proxy = new DirectedProxy(targetOf(upstream));
+                        proxy.setPreserveHost(true);
+
+                        loopback.connect(loopback.serve(proxy))
+                                .send(row[0] + "\r\n")
+                                .receiveResponse();
+
+                        assertThat(received(upstream).getHeaders().values("Host"))
+                                .containsExactly(row[1].replace("the upstream's", "127.0.0.1:" + upstream.getPort()));
+                    }));
+        }
+
+        @Test
+        void the_authority_of_an_HTTP_2_client_arrives_as_Host_where_the_operator_wants_it() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var proxy = new DirectedProxy(targetOf(upstream));
+            proxy.setPreserveHost(true);
+            var http = new HttpConfiguration();
+            var server =
+                    loopback.serve(proxy, new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+
+            java.net.http.HttpClient.newBuilder()
+                    .version(java.net.http.HttpClient.Version.HTTP_2)
+                    .build()
+                    .send(HttpRequest.newBuilder(server).build(), BodyHandlers.discarding());
+
+            var fields = received(upstream).getHeaders();
+            assertThat(fields.get("Via")).startsWith("2.0 ");
+            assertThat(fields.values("Host")).containsExactly(server.getAuthority());
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_location_is_mapped_where_Host_is_not_the_clients_unless_the_operator_decides() {
+            return Stream.of("null false mapped", "false false kept", "null true kept", "true true mapped")
+                    .map(row -> row.split(" "))
+                    .map(row -> DynamicTest.dynamicTest(String.join(" ", row), () -> {
+                        var upstream = loopback.upstream();
+                        String location = targetOf(upstream) + "/x";
+                        upstream.enqueue(
+                                ok().code(302).addHeader("Location", location).build());
+                        var proxy = new DirectedProxy(targetOf(upstream));
+                        proxy.setPreserveHost(Boolean.parseBoolean(row[1]));
+                        if (!row[0].equals("null")) proxy.setMapsLocation(Boolean.parseBoolean(row[0]));
+                        var client = loopback.connect(loopback.serve(proxy));
+
+                        var response = client.sendRequest("GET /x").receiveResponse();
+
+                        assertThat(response.field("Location"))
+                                .containsExactly(row[2].equals("kept") ? location : "http://www.example.com/x");
+                    }));
+        }
+
+        @Test
+        void a_location_that_names_the_Host_of_the_operators_choice_is_mapped_too() throws Exception {
+            var upstream = loopback.upstream(
+                    ok().code(302).addHeader("Location", "http://Shop.internal/x"),
+                    ok().code(302).addHeader("Location", "http://shop.internal:80/x"));
+            var proxy = new DirectedProxy(targetOf(upstream));
+            proxy.setProxyToServerHost("shop.internal");
+            var client = loopback.connect(loopback.serve(proxy));
+
+            for (int i = 0; i < 2; i++) {
+                assertThat(client.sendRequest("GET /x").receiveResponse().field("Location"))
+                        .containsExactly("http://www.example.com/x");
+            }
         }
 
         @TestFactory

@@ -167,6 +167,22 @@ public final class ReverseProxy implements Callable<Integer> {
     private Size maxHeadSize;
 
     @Option(
+            names = "--host",
+            paramLabel = "client|upstream",
+            defaultValue = "upstream",
+            description =
+                    "Send the upstream its own address as Host, or the client's Host: for WebSocket servers that compare"
+                            + " it with Origin, and for signed requests. Default: ${DEFAULT-VALUE}.")
+    private HostSent host;
+
+    @Option(
+            names = "--keep-location",
+            description =
+                    "Pass on Location and Content-Location as they are. Otherwise, where they name the upstream, the"
+                            + " client reads its own address of the proxy, unless --host client is given.")
+    private boolean keepLocation;
+
+    @Option(
             names = "--access-log",
             paramLabel = "FILE",
             description = "Append a line for each request to this file, or print it if this is -.")
@@ -194,6 +210,7 @@ public final class ReverseProxy implements Callable<Integer> {
                 .registerConverter(ListenAddress.class, ListenAddress::parse)
                 .registerConverter(Route.class, Route::parse)
                 .registerConverter(Size.class, Size::parse)
+                .registerConverter(HostSent.class, HostSent::parse)
                 .registerConverter(Duration.class, ReverseProxy::durationOf)
                 .setParameterExceptionHandler((badOption, args) -> {
                     badOption.getCommandLine().getErr().println("reverse-proxy: " + badOption.getMessage());
@@ -300,6 +317,8 @@ public final class ReverseProxy implements Callable<Integer> {
             proxy.setTimeouts(
                     new Timeouts(connectionTimeout, responseTimeout, headTimeout, streamTimeout, upgradedTimeout));
             proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+            proxy.setPreserveHost(host == HostSent.client);
+            if (keepLocation) proxy.setMapsLocation(false);
             proxy.setTrustedPeers(trustedPeers.toArray(String[]::new));
             return proxy;
         } catch (IllegalArgumentException x) {
@@ -319,6 +338,19 @@ public final class ReverseProxy implements Callable<Integer> {
             director = routes.get(i).director().orElse(director);
         }
         return director;
+    }
+
+    /** Whose {@code Host} the upstream gets. */
+    enum HostSent {
+        client,
+        upstream;
+
+        static HostSent parse(String text) {
+            for (HostSent host : values()) {
+                if (host.name().equals(text)) return host;
+            }
+            throw new TypeConversionException("--host must be client or upstream, not '" + text + "'");
+        }
     }
 
     /**

@@ -7,12 +7,12 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import pitfalls.step02.ProxyError;
-import pitfalls.step04.RetryingExchange;
+import pitfalls.step06.DirectedExchange;
 import pitfalls.step07.watch.ClientWatch;
 import pitfalls.step07.watch.Deadlines.Deadline;
 
 /** An exchange that ends when its client leaves, and not before, however long it is quiet. */
-final class StreamingExchange extends RetryingExchange {
+final class StreamingExchange extends DirectedExchange {
     private final StreamingProxy proxy;
     private final ClientWatch watch;
     private volatile boolean watching = true;
@@ -42,7 +42,7 @@ final class StreamingExchange extends RetryingExchange {
         if (!bodyComesFirst) watch.begin(proxy.watchDelay); // otherwise when it has been read
     }
 
-    /** As {@link RetryingExchange#of(Request)}. */
+    /** As {@link pitfalls.step04.RetryingExchange#of(Request)}. */
     public static StreamingExchange of(Request clientToProxyRequest) {
         return (StreamingExchange) clientToProxyRequest.getAttribute(ATTRIBUTE);
     }

@@ -48,7 +48,7 @@ final class Trailers {
     static void passOn(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
         Response proxyToClientResponse = exchange.proxyToClientResponse;
         HttpFields header = serverToProxyResponse.getHeaders();
-        if (!understoodBy(exchange) || !header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
+        if (!header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED) || !understoodBy(exchange)) return;
         proxyToClientResponse.setTrailersSupplier(() -> endToEnd(serverToProxyResponse.getTrailers(), header));
         announce(header, proxyToClientResponse.getHeaders());
     }

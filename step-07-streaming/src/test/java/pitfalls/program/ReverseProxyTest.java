@@ -45,6 +45,7 @@ class ReverseProxyTest implements LoopbackTest {
                         "--hop-mark=Host --target=:1 >> 'Host' is no name for a mark",
                         "--via=a,b --target=:1 >> --via must be a name without spaces or commas, such as edge-a, not 'a,b'",
                         "--via=a --no-via --target=:1 >> --via and --no-via contradict each other: give one of them",
+                        "--host=mine --target=:1 >> --host must be client or upstream, not 'mine'",
                         "--stream-timeout=soon >> 'soon' is no time: write 0.5s, 30s, 10m or 1h",
                         "--response-timeout=-1s >> '-1s' is no time: write 0.5s",
                         "--stop-timeout=99999999999999h >> '99999999999999h' is no time: write 0.5s",
@@ -141,6 +142,32 @@ class ReverseProxyTest implements LoopbackTest {
                             new TreeSet<>(received(upstream).getHeaders().names());
                     names.retainAll(Set.of("Via", "X-Mark", "CDN-Loop"));
                     assertThat(String.join(" ", names)).isEqualTo(row[1]);
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> Host_and_Location_are_those_that_the_operator_wants() {
+        return Stream.of(
+                        "--target=UP -> UP http://www.example.com/x",
+                        "--target=UP --host=upstream -> UP http://www.example.com/x",
+                        "--target=UP --host=client -> www.example.com http://UP/x",
+                        "--target=UP --keep-location -> UP http://UP/x")
+                .map(row -> DynamicTest.dynamicTest(row, () -> {
+                    var upstream = loopback.upstream();
+                    String authority = "127.0.0.1:" + upstream.getPort();
+                    upstream.enqueue(ok().code(302)
+                            .addHeader("Location", "http://" + authority + "/x")
+                            .build());
+                    String[] parts = row.replace("UP", authority).split(" -> ");
+                    var program = new ReverseProxy();
+                    ReverseProxy.commandLine(program).parseArgs(parts[0].split(" "));
+                    var client = loopback.connect(loopback.serve(program.newProxy()));
+
+                    var response = client.sendRequest("GET /x").receiveResponse();
+
+                    assertThat(received(upstream).getHeaders().get("Host") + " "
+                                    + response.field("Location").get(0))
+                            .isEqualTo(parts[1]);
                 }));
     }
 
