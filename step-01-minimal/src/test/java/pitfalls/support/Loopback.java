@@ -16,6 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import javax.net.SocketFactory;
+import javax.net.ssl.SSLContext;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
@@ -83,7 +84,15 @@ public final class Loopback implements AfterEachCallback {
 
     /** The same on another loopback address, such as {@code ::1}. */
     public ScriptedUpstream scriptedOn(String address, ScriptedUpstream.Script... scripts) throws IOException {
-        var upstream = new ScriptedUpstream(address, scripts);
+        return push(new ScriptedUpstream(address, null, scripts));
+    }
+
+    /** The same over TLS. */
+    public ScriptedUpstream scripted(SSLContext tls, ScriptedUpstream.Script... scripts) throws IOException {
+        return push(new ScriptedUpstream("127.0.0.1", tls, scripts));
+    }
+
+    private ScriptedUpstream push(ScriptedUpstream upstream) {
         started.push(upstream);
         return upstream;
     }

@@ -14,6 +14,8 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
+import javax.net.ssl.ExtendedSSLSession;
+import javax.net.ssl.SSLSocket;
 
 /**
  * One end of a TCP connection on which every byte counts: the tests' client, or a {@link ScriptedUpstream}'s side.
@@ -23,12 +25,19 @@ public final class RawConnection implements Closeable {
     private static final int EXCERPT = 2000;
 
     private final Socket socket;
+    private final Socket tcp;
     private final InputStream in;
     private final ByteArrayOutputStream sent = new ByteArrayOutputStream();
     private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
     RawConnection(Socket socket) throws IOException {
+        this(socket, socket);
+    }
+
+    /** A connection whose bytes go through the first socket, for TLS, and are those of the second one. */
+    RawConnection(Socket socket, Socket tcp) throws IOException {
         this.socket = socket;
+        this.tcp = tcp;
         socket.setTcpNoDelay(true);
         socket.setSoTimeout((int) Loopback.PATIENCE.toMillis());
         in = new BufferedInputStream(new FilterInputStream(socket.getInputStream()) {
@@ -77,6 +86,11 @@ public final class RawConnection implements Closeable {
     /** The body of the response whose head was received before. */
     public RawMessage receiveBodyOf(RawMessage response) throws IOException {
         return receiveBody(response, true);
+    }
+
+    /** What both sides agreed on in TLS: who the client asked for, and who it is. */
+    public ExtendedSSLSession tlsSession() {
+        return (ExtendedSSLSession) ((SSLSocket) socket).getSession();
     }
 
     /** The next start line and fields; the body, if any, is left for later calls. */
@@ -155,15 +169,15 @@ public final class RawConnection implements Closeable {
         }
     }
 
-    /** Ends this side's output and leaves the other direction open: a FIN. */
+    /** Ends this side's output and leaves the other direction open: a FIN, or over TLS a {@code close_notify}. */
     public void shutdownOutput() throws IOException {
         socket.shutdownOutput();
     }
 
     /** Ends the connection with an RST, as a crashed process does. */
     public void reset() throws IOException {
-        socket.setSoLinger(true, 0);
-        socket.close();
+        tcp.setSoLinger(true, 0);
+        tcp.close();
     }
 
     @Override

@@ -11,6 +11,9 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLSocket;
 
 /**
  * An upstream for what MockWebServer cannot say: half a status line, a reset, a chunk when the test wants it.
@@ -20,6 +23,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 public final class ScriptedUpstream implements Closeable {
     private final ServerSocket server;
+    private final SSLContext tls;
     private final List<Script> scripts;
     private final AtomicInteger connections = new AtomicInteger();
     private final Queue<Socket> open = new ConcurrentLinkedQueue<>();
@@ -30,7 +34,9 @@ public final class ScriptedUpstream implements Closeable {
         void play(RawConnection connection) throws Exception;
     }
 
-    ScriptedUpstream(String address, Script... scripts) throws IOException {
+    /** Over TLS, if there is a context for it. A certificate of the client's is asked for, and need not come. */
+    ScriptedUpstream(String address, SSLContext tls, Script... scripts) throws IOException {
+        this.tls = tls;
         this.server = new ServerSocket(0, 50, InetAddress.getByName(address));
         this.scripts = List.of(scripts);
         start("upstream", this::accept);
@@ -38,7 +44,12 @@ public final class ScriptedUpstream implements Closeable {
 
     /** The address of this upstream, as a proxy's target. */
     public String target() {
-        return "http://127.0.0.1:" + port();
+        return target("127.0.0.1");
+    }
+
+    /** The same by another name of this machine, such as {@code localhost}. */
+    public String target(String host) {
+        return (tls == null ? "http://" : "https://") + host + ":" + port();
     }
 
     /** The port of this upstream. */
@@ -81,11 +92,21 @@ public final class ScriptedUpstream implements Closeable {
 
     private void play(Socket socket) {
         try (socket) {
-            var connection = new RawConnection(socket);
+            var connection = new RawConnection(tls == null ? socket : secured(socket), socket);
             if (connection.begins()) nextScript().play(connection);
+        } catch (SSLHandshakeException refused) {
+            // The client does not trust this upstream, or nobody asked for anything.
         } catch (Throwable failure) {
             if (!server.isClosed()) failures.add(failure);
         }
+    }
+
+    /** Closing the socket below does not say goodbye in TLS. */
+    private Socket secured(Socket socket) throws IOException {
+        var secure = (SSLSocket) tls.getSocketFactory().createSocket(socket, null, socket.getPort(), false);
+        secure.setUseClientMode(false);
+        secure.setWantClientAuth(true);
+        return secure;
     }
 
     private Script nextScript() {

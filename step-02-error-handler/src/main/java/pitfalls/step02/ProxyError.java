@@ -2,6 +2,7 @@ package pitfalls.step02;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
@@ -146,6 +147,7 @@ public record ProxyError(Kind kind, Throwable cause) {
      * @return the error, blamed on the upstream
      */
     public static ProxyError ofUpstream(Throwable failure, Progress progress) {
+        if (failure instanceof UncheckedIOException reset) return ofUpstream(reset.getCause(), progress);
         return new ProxyError(progress == Progress.NOT_SENT ? unsent(failure) : sent(failure, progress), failure);
     }
 
@@ -197,11 +199,13 @@ public record ProxyError(Kind kind, Throwable cause) {
 
     private static Kind sent(Throwable failure, Progress progress) {
         if (failure instanceof TimeoutException) return RESPONSE_TIMEOUT;
-        if (failure instanceof SSLException) return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
+        if (failure instanceof SSLException && !isEndOfTls(failure))
+            return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
         if (isBadResponse(failure, "Too Large")) return RESPONSE_TOO_LARGE;
         if (failure instanceof HttpResponseException && !isBadResponse(failure, "Early EOF")) return PROTOCOL_ERROR;
         if (failure instanceof HttpResponseException
                 || failure instanceof EOFException
+                || failure instanceof SSLException
                 || failure instanceof SocketException
                 || failure instanceof ClosedChannelException) {
             return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
@@ -219,6 +223,11 @@ public record ProxyError(Kind kind, Throwable cause) {
 
     private static boolean isRequestTooLarge(Throwable failure) {
         return failure instanceof IllegalArgumentException && "Request headers too large".equals(failure.getMessage());
+    }
+
+    /** Java has no exception of its own for a TLS connection that ends without a goodbye. */
+    private static boolean isEndOfTls(Throwable failure) {
+        return String.valueOf(failure.getMessage()).contains("close_notify");
     }
 
     private static boolean isCertificate(Throwable failure) {

@@ -453,6 +453,34 @@ public interface ErrorsContract extends LoopbackTest {
                 .isFalse();
     }
 
+    /** For a response without a length, the end of the connection is its end, but only a clean one (RFC 9112, 6.3). */
+    @TestFactory
+    default Stream<DynamicTest> a_response_that_ends_with_its_connection_is_whole_unless_that_was_reset() {
+        return Stream.of("HTTP/1.1", "HTTP/1.1\r\nConnection: close", "HTTP/1.0")
+                .flatMap(version -> Stream.of(true, false)
+                        .map(isReset -> DynamicTest.dynamicTest(
+                                (isReset ? "by RST, to " : "by FIN, to ") + version.replace("\r\n", " "), () -> {
+                                    var firstBytesArrived = new Gate("the client has received the first bytes");
+                                    var upstream = loopback.scripted(connection -> {
+                                        connection.receiveRequest();
+                                        connection.send("HTTP/1.1 200 OK\r\n\r\nabc");
+                                        firstBytesArrived.await();
+                                        if (isReset) connection.reset();
+                                    });
+                                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                                    client.send("GET /x " + version + "\r\nHost: www.example.com\r\n\r\n");
+                                    var head = new RawMessage(client.receiveHead(), "", false);
+                                    firstBytesArrived.open();
+                                    var response = client.receiveBodyOf(head);
+
+                                    assertThat(response.body()).isEqualTo("abc");
+                                    assertThat(response.complete())
+                                            .as("whether the client takes the response for a whole one")
+                                            .isEqualTo(!isReset);
+                                })));
+    }
+
     @Test
     default void a_whole_response_looks_whole_also_to_a_client_that_closes() throws Exception {
         var upstream = loopback.scripted(connection -> {

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.io.Content;
@@ -14,16 +17,23 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.support.FullBacklog;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawMessage;
+import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.TestAuthority;
 
 class ErrorsTest {
 
@@ -140,6 +150,98 @@ class ErrorsTest {
         @Override
         public ProxyHandler newProxy(String target) {
             return new ErrorHandlingProxy(target);
+        }
+
+        /** Over TLS a goodbye is needed too: anybody on the way could send a FIN (RFC 9112, section 9.8). */
+        @TestFactory
+        Stream<DynamicTest> a_response_that_ends_with_its_TLS_connection_is_whole_only_after_a_goodbye() {
+            return Stream.of("by close_notify", "by FIN alone", "by RST")
+                    .map(how -> DynamicTest.dynamicTest(how, () -> {
+                        var firstBytesArrived = new Gate("the client has received the first bytes");
+                        var upstream = loopback.scripted(TestAuthority.upstream("127.0.0.1"), connection -> {
+                            connection.receiveRequest();
+                            connection.send("HTTP/1.1 200 OK\r\n\r\nabc");
+                            firstBytesArrived.await();
+                            if (how.equals("by close_notify")) connection.shutdownOutput();
+                            if (how.equals("by RST")) connection.reset();
+                        });
+                        var client = loopback.connect(loopback.serve(trusting(upstream)));
+
+                        var head = new RawMessage(client.sendRequest("GET /x").receiveHead(), "", false);
+                        firstBytesArrived.open();
+                        var response = client.receiveBodyOf(head);
+
+                        assertThat(response.body()).isEqualTo("abc");
+                        assertThat(response.complete()).isEqualTo(how.equals("by close_notify"));
+                    }));
+        }
+
+        @TestFactory
+        Stream<DynamicTest> a_TLS_connection_that_ends_before_the_response_is_told_apart_from_a_TLS_error() {
+            return Stream.of("by close_notify", "by FIN alone", "by RST")
+                    .map(how -> DynamicTest.dynamicTest(how, () -> {
+                        var upstream = loopback.scripted(TestAuthority.upstream("127.0.0.1"), connection -> {
+                            connection.receiveRequest();
+                            if (how.equals("by close_notify")) connection.shutdownOutput();
+                            if (how.equals("by RST")) connection.reset();
+                        });
+                        var client = loopback.connect(loopback.serve(trusting(upstream)));
+
+                        var response = client.sendRequest("GET /x").receiveResponse();
+
+                        assertThat(response.status()).isEqualTo(502);
+                        assertThat(response.field("Proxy-Status"))
+                                .containsExactly("reverse-proxy; error=connection_terminated");
+                    }));
+        }
+
+        @TestFactory
+        Stream<DynamicTest> an_idle_connection_that_ends_in_whatever_way_is_not_used_again() {
+            return Stream.of("by FIN", "by RST", "over TLS by close_notify", "over TLS by FIN alone", "over TLS by RST")
+                    .map(how -> DynamicTest.dynamicTest(how, () -> {
+                        var idle = new Gate("the connection is idle");
+                        Script script = connection -> {
+                            connection.receiveRequest();
+                            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                            idle.await();
+                            if (how.endsWith("by close_notify")) connection.shutdownOutput();
+                            if (how.endsWith("by RST")) connection.reset();
+                        };
+                        boolean isTls = how.startsWith("over TLS");
+                        var upstream = isTls
+                                ? loopback.scripted(TestAuthority.upstream("127.0.0.1"), script)
+                                : loopback.scripted(script);
+                        var proxy = trusting(upstream);
+                        var client = loopback.connect(loopback.serve(proxy));
+
+                        client.sendRequest("GET /x").receiveResponse();
+                        idle.open();
+                        awaitNoConnection(proxy);
+                        var response = client.sendRequest("POST /x", "Content-Length: 0")
+                                .receiveResponse();
+
+                        assertThat(response.status()).isEqualTo(200);
+                    }));
+        }
+
+        private static void awaitNoConnection(ProxyHandler proxy) {
+            var destination =
+                    (HttpDestination) proxy.getHttpClient().getDestinations().get(0);
+            long patience = System.nanoTime() + Loopback.PATIENCE.toNanos();
+            while (!destination.getConnectionPool().isEmpty() && System.nanoTime() < patience) Thread.onSpinWait();
+            assertThat(destination.getConnectionPool().isEmpty())
+                    .as("whether the pool has let go of it")
+                    .isTrue();
+        }
+
+        private static ProxyHandler trusting(ScriptedUpstream upstream) {
+            return new ErrorHandlingProxy(upstream.target()) {
+                @Override
+                protected void configureHttpClient(HttpClient httpClient) {
+                    super.configureHttpClient(httpClient);
+                    httpClient.setSslContextFactory(TestAuthority.trusting());
+                }
+            };
         }
 
         @Test
