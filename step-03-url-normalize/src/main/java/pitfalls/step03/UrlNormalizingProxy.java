@@ -1,10 +1,13 @@
 package pitfalls.step03;
 
+import java.util.Objects;
 import java.util.function.Function;
+import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.step02.Exchange;
 import pitfalls.step02.ProxyError;
@@ -34,6 +37,8 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
             400,
             "http_request_error",
             "The request target has white space, or bytes that are not UTF-8. Percent-encode them.");
+
+    private SslContextFactory.Client sslContextFactory;
 
     /**
      * A proxy to one target.
@@ -76,6 +81,31 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
         if (HttpMethod.CONNECT.is(clientToProxyRequest.getMethod())) throw new Refused(CONNECT_METHOD);
         if (!isSendable(clientToProxyRequest.getHttpURI().getPathQuery())) throw new Refused(MANGLED_TARGET);
         super.forward(exchange);
+    }
+
+    /**
+     * Sets how upstreams with {@code https://} are connected to: which certificates are trusted, and which one is shown. What
+     * the JDK trusts and none unless set. Set it before the proxy is started.
+     *
+     * <p>Danger: host names are compared with certificates only if the factory's {@code endpointIdentificationAlgorithm} is
+     * {@code HTTPS}, as it is by default, and with {@code trustAll} not even certificates are looked at.
+     *
+     * @param sslContextFactory not {@code null}
+     */
+    public void setSslContextFactory(SslContextFactory.Client sslContextFactory) {
+        this.sslContextFactory = Objects.requireNonNull(sslContextFactory);
+    }
+
+    @Override
+    protected void configureHttpClient(HttpClient httpClient) {
+        super.configureHttpClient(httpClient);
+        if (sslContextFactory != null) httpClient.setSslContextFactory(sslContextFactory);
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        ServerName.configure(getHttpClient()); // also one that was given to the proxy
     }
 
     /** An HTTP/2 client can send what would break an HTTP/1.1 request line; what was not UTF-8 is lost already. */

@@ -7,13 +7,17 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.MalformedURLException;
 import java.net.URI;
 import java.net.URL;
+import java.net.UnknownHostException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import javax.net.ssl.SNIHostName;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.http.UriCompliance;
@@ -30,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.TestAuthority;
 
 class UrlTest {
 
@@ -162,6 +167,52 @@ class UrlTest {
             client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
 
             assertThat(received(upstream).getHeaders().get("Host")).isEqualTo("my_service:" + upstream.getPort());
+        }
+
+        @TestFactory
+        Stream<DynamicTest> an_https_upstream_is_told_by_which_name_it_was_called() {
+            return Stream.of(
+                            "localhost >> [localhost]",
+                            "payments >> [payments]",
+                            "leader.internal >> [leader.internal]",
+                            "leader.internal. >> [leader.internal]",
+                            "127.0.0.1 >> []")
+                    .map(row -> row.split(" >> "))
+                    .map(row -> DynamicTest.dynamicTest(row[0], () -> {
+                        var tls = TestAuthority.upstream("localhost", "payments", "leader.internal", "127.0.0.1");
+                        var upstream = loopback.scripted(tls, connection -> {
+                            String asked = connection.tlsSession().getRequestedServerNames().stream()
+                                    .map(name -> ((SNIHostName) name).getAsciiName())
+                                    .toList()
+                                    .toString();
+                            connection.receiveRequest();
+                            connection.send(
+                                    "HTTP/1.1 200 OK\r\nContent-Length: " + asked.length() + "\r\n\r\n" + asked);
+                        });
+                        var proxy = new UrlNormalizingProxy(upstream.target(row[0])) {
+                            @Override
+                            protected void configureHttpClient(HttpClient httpClient) {
+                                super.configureHttpClient(httpClient);
+                                httpClient.setSocketAddressResolver((host, port, context, promise) ->
+                                        promise.succeeded(List.of(onLoopback(host, port))));
+                            }
+                        };
+                        proxy.setSslContextFactory(TestAuthority.trusting());
+                        var server = loopback.serve(proxy);
+
+                        var response =
+                                loopback.connect(server).sendRequest("GET /x").receiveResponse();
+
+                        assertThat(response.body()).isEqualTo(row[1]);
+                    }));
+        }
+
+        private static InetSocketAddress onLoopback(String host, int port) {
+            try {
+                return new InetSocketAddress(InetAddress.getByAddress(host, new byte[] {127, 0, 0, 1}), port);
+            } catch (UnknownHostException x) {
+                throw new UncheckedIOException(x);
+            }
         }
 
         @Test
