@@ -3,8 +3,7 @@ package pitfalls.step02;
 import java.util.Objects;
 import java.util.function.Function;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.transport.HttpClientConnectionFactory;
-import org.eclipse.jetty.client.transport.HttpClientTransportDynamic;
+import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -194,8 +193,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
     /** As in step 1, with connections that tell how they end. */
     @Override
     protected HttpClient newHttpClient() {
-        var http = new HttpClientConnectionFactory.HTTP11();
-        return new HttpClient(new HttpClientTransportDynamic(new UpstreamConnector(), http));
+        return new HttpClient(new HttpClientTransportOverHTTP(new UpstreamConnector()));
     }
 
     /**
