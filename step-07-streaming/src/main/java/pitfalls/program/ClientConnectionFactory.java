@@ -1,27 +1,15 @@
 package pitfalls.program;
 
-import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.List;
-import org.eclipse.jetty.http.HttpCompliance;
-import org.eclipse.jetty.http.HttpException;
-import org.eclipse.jetty.http.HttpField;
-import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpHeaderValue;
-import org.eclipse.jetty.http.HttpParser;
-import org.eclipse.jetty.http.HttpStatus;
-import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
-import org.eclipse.jetty.server.internal.HttpConnection;
 import pitfalls.step03.UrlNormalizingProxy;
 
 /**
  * Connections on which a gateway's clients speak HTTP/1.1. Every target passes, heads of 64 KiB do, values of fields stay as they
- * are, and the version of Jetty is not told. Where Jetty is stricter than the standard, or laxer, so that nothing in a handler can help, the connection is neither.
+ * are, and the version of Jetty is not told.
  */
 final class ClientConnectionFactory extends HttpConnectionFactory {
 
@@ -40,123 +28,8 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
 
     @Override
     public Connection newConnection(Connector connector, EndPoint endPoint) {
-        var connection = new ClientConnection(getHttpConfiguration(), connector, endPoint);
+        var connection = new StandardConnection(getHttpConfiguration(), connector, endPoint);
         connection.setTransferEncodingChunkMaxLength(getTransferEncodingChunkMaxLength());
         return configure(connection, connector, endPoint);
-    }
-
-    /** Jetty's connection, whose constructor calls the two methods of this one. */
-    private static final class ClientConnection extends HttpConnection {
-        private HeadHandler handler;
-
-        private ClientConnection(HttpConfiguration configuration, Connector connector, EndPoint endPoint) {
-            super(configuration, connector, endPoint);
-        }
-
-        @Override
-        protected RequestHandler newRequestHandler() {
-            handler = new HeadHandler();
-            return handler;
-        }
-
-        @Override
-        protected HttpParser newHttpParser(HttpCompliance compliance) {
-            HttpConfiguration configuration = getHttpConfiguration();
-            var parser = new StartLineParser(handler, configuration.getRequestHeaderSize(), compliance);
-            parser.setHeaderCacheSize(configuration.getHeaderCacheSize());
-            parser.setHeaderCacheCaseSensitive(configuration.isHeaderCacheCaseSensitive());
-            return parser;
-        }
-
-        /** Is told of a head piece by piece. */
-        private final class HeadHandler extends RequestHandler {
-            private final List<HttpField> upgrades = new ArrayList<>(1);
-            private boolean connectionNamesUpgrade;
-            private boolean inBody;
-
-            @Override
-            public void startRequest(String method, String uri, HttpVersion version) {
-                if (((StartLineParser) getParser()).versionInLowerCase) {
-                    throw new HttpException.RuntimeException(
-                            HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505, "Unknown Version");
-                }
-                upgrades.clear();
-                connectionNamesUpgrade = false;
-                inBody = false;
-                super.startRequest(method, uri, version);
-            }
-
-            /** Holds back what may have to be ignored. */
-            @Override
-            public void parsedHeader(HttpField field) {
-                if (field.getHeader() == HttpHeader.UPGRADE) {
-                    upgrades.add(field);
-                    return;
-                }
-                connectionNamesUpgrade |= field.getHeader() == HttpHeader.CONNECTION
-                        && field.contains(HttpHeaderValue.UPGRADE.asString());
-                super.parsedHeader(field);
-            }
-
-            /** Jetty answers 400 to an {@code Upgrade} that {@code Connection} does not name (RFC 9110, section 7.8). */
-            @Override
-            public boolean headerComplete() {
-                if (connectionNamesUpgrade) upgrades.forEach(super::parsedHeader);
-                inBody = true;
-                return super.headerComplete();
-            }
-
-            /**
-             * Jetty takes a chunked body for complete if the connection ends after the CR of a chunk, or behind the last chunk
-             * but before the empty line. Neither is (RFC 9112, section 8).
-             */
-            @Override
-            public boolean messageComplete() {
-                boolean brokeOff = getParser().isAtEOF() && getParser().isChunking();
-                if (!brokeOff) return super.messageComplete();
-                earlyEOF();
-                return false;
-            }
-
-            @Override
-            public void badMessage(HttpException failure) {
-                if (inBody && getParser().isAtEOF()) earlyEOF();
-                else super.badMessage(failure);
-            }
-        }
-    }
-
-    /** Looks at the version of HTTP, which Jetty reads in any case, and which has one case only (RFC 9112, section 2.3). */
-    private static final class StartLineParser extends HttpParser {
-        private static final long HTTP_SLASH = 0x48_54_54_50_2FL;
-        private static final long UPPER_CASE = 0xDF_DF_DF_DF_FFL;
-
-        private long lastBytes;
-        private boolean versionInLowerCase;
-
-        private StartLineParser(RequestHandler handler, int maxHeaderBytes, HttpCompliance compliance) {
-            super(handler, maxHeaderBytes, compliance);
-        }
-
-        @Override
-        public boolean parseNext(ByteBuffer buffer) {
-            boolean inStartLine = getState().ordinal() < State.HEADER.ordinal();
-            if (inStartLine) lookAhead(buffer);
-            return super.parseNext(buffer);
-        }
-
-        /** A start line may come in pieces, and after empty lines. */
-        private void lookAhead(ByteBuffer buffer) {
-            for (int i = buffer.position(); i < buffer.limit(); i++) {
-                byte b = buffer.get(i);
-                if (b == '\n' && lastBytes != 0) {
-                    long protocol = lastBytes >>> 24; // without "1.1"
-                    versionInLowerCase = protocol != HTTP_SLASH && (protocol & UPPER_CASE) == HTTP_SLASH;
-                    lastBytes = 0;
-                    return;
-                }
-                if (b > ' ') lastBytes = lastBytes << 8 | b;
-            }
-        }
     }
 }
