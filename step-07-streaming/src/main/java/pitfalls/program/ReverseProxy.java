@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -41,6 +42,12 @@ import pitfalls.step07.Timeouts;
         mixinStandardHelpOptions = true,
         versionProvider = ReverseProxy.Version.class,
         sortOptions = false,
+        footer = {
+            "",
+            "An environment variable can set each option too, --max-head-size for example by"
+                    + " REVERSE_PROXY_MAX_HEAD_SIZE=128k. The command line comes first.",
+            "Options can also be read from a file, one on each line: reverse-proxy @FILE."
+        },
         usageHelpWidth = 100)
 public final class ReverseProxy implements Callable<Integer> {
     private static final String LOGGING = "logback.configurationFile";
@@ -154,8 +161,8 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--strict-targets",
             description =
-                    "Answer 400 to paths that two programs may read differently, such as /a%%2Fb and //a, instead of"
-                            + " passing them on as they are. Use it if something in front decides by the path.")
+                    "Answer 400 to paths that two programs may read differently, such as those with // or an encoded"
+                            + " slash, instead of passing them on. Use it if something in front decides by the path.")
     private boolean strictTargets;
 
     @Option(
@@ -204,18 +211,22 @@ public final class ReverseProxy implements Callable<Integer> {
         System.exit(commandLine(new ReverseProxy()).execute(args));
     }
 
-    /** The command line of that program. */
+    /** The command line of that program, in the environment of this process. */
     static CommandLine commandLine(ReverseProxy program) {
+        return commandLine(program, System::getenv);
+    }
+
+    /** The same in another environment. */
+    static CommandLine commandLine(ReverseProxy program, UnaryOperator<String> environment) {
         return new CommandLine(program)
                 .registerConverter(ListenAddress.class, ListenAddress::parse)
                 .registerConverter(Route.class, Route::parse)
                 .registerConverter(Size.class, Size::parse)
                 .registerConverter(HostSent.class, HostSent::parse)
                 .registerConverter(Duration.class, ReverseProxy::durationOf)
-                .setParameterExceptionHandler((badOption, args) -> {
-                    badOption.getCommandLine().getErr().println("reverse-proxy: " + badOption.getMessage());
-                    return CommandLine.ExitCode.USAGE;
-                });
+                .setDefaultValueProvider(new Environment(environment))
+                .setExecutionStrategy(Environment::execute)
+                .setParameterExceptionHandler(new BadOption());
     }
 
     private static Duration durationOf(String text) {

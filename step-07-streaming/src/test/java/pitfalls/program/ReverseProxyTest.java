@@ -57,7 +57,11 @@ class ReverseProxyTest implements LoopbackTest {
                         "--access-log=/no/such/folder/log --target=:1 >> --access-log must be a file that can be written, in a folder that exists, not '/no/such/folder/log'",
                         "--access-log=/ --target=:1 >> --access-log must be a file that can be written, in a folder that exists, not '/'",
                         "--trust-forwarded-from=localhost --target=:1 >> 'localhost' is no range of addresses",
-                        "--tarjet=:1 >> Unknown option: '--tarjet=:1'")
+                        "--tarjet=:1 >> there is no option '--tarjet': did you mean --target?",
+                        "--target=:1 --retrys 2 >> there is no option '--retrys': did you mean --retries?",
+                        "--qqq >> there is no option '--qqq': --help lists them",
+                        "serve >> an option must begin with --, as in --target :8081, not 'serve'",
+                        "@/no/such/file >> '/no/such/file' must be a file with options that can be read")
                 .map(row -> row.split(" >> "))
                 .map(row -> DynamicTest.dynamicTest(row[0], () -> {
                     var err = new StringWriter();
