@@ -20,6 +20,12 @@ final class ClientUpload extends ContentSourceRequestContent {
         exchange.onUploadBegin();
     }
 
+    /** What the fields say: a handler in front that unpacks the body takes the length of the packed one out. */
+    @Override
+    public long getLength() {
+        return exchange.clientToProxyRequest.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
+    }
+
     /** The client's part in a failed attempt; {@code null} if it has none. */
     synchronized ProxyError errorOf(Throwable failure) {
         if (clientFailure != null) return ProxyError.ofClient(clientFailure);

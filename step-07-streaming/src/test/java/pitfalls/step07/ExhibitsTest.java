@@ -5,8 +5,18 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.step07.StreamingContract.A_WHILE;
 import static pitfalls.step07.StreamingContract.CHUNKED;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.received;
+import static pitfalls.support.Loopback.targetOf;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
 import java.util.zip.Inflater;
 import org.eclipse.jetty.compression.gzip.GzipCompression;
 import org.eclipse.jetty.compression.gzip.GzipEncoderConfig;
@@ -14,15 +24,24 @@ import org.eclipse.jetty.compression.server.CompressionHandler;
 import org.eclipse.jetty.ee10.proxy.ProxyServlet;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.content.ByteBufferContentSource;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
 
-/** Two of the neighbours of the proxy, which hold back what it would let flow; and what makes them let go. */
+/** Neighbours of the proxy: two that hold back what it would let flow, and those that change or take a body on its way. */
 class ExhibitsTest {
 
     /** The proxy of the servlet world, of jetty-ee10-proxy. */
@@ -106,6 +125,34 @@ class ExhibitsTest {
             assertThat(inflated(gzip)).isEqualTo("{}\n");
         }
 
+        @TestFactory
+        Stream<DynamicTest> a_request_that_it_unpacks_arrives_whole() {
+            String text = "a line of many\n".repeat(1000);
+            byte[] packed = packed(text);
+            return Stream.of("Content-Length: " + packed.length, "Transfer-Encoding: chunked")
+                    .map(framing -> DynamicTest.dynamicTest(framing.split(":")[0], () -> {
+                        var seen = new LinkedBlockingQueue<RawMessage>();
+                        var upstream = loopback.scripted(connection -> {
+                            seen.add(connection.receiveRequest());
+                            connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                        });
+                        var client = loopback.connect(
+                                loopback.serve(compressing(new StreamingProxy(upstream.target()), true)));
+                        boolean chunked = framing.endsWith("chunked");
+
+                        client.sendRequest("POST /x", "Content-Encoding: gzip", framing);
+                        if (chunked) client.send(Integer.toHexString(packed.length) + "\r\n");
+                        client.send(packed);
+                        if (chunked) client.send("\r\n0\r\n\r\n");
+                        client.receiveResponse();
+
+                        RawMessage request = seen.remove();
+                        assertThat(request.body()).isEqualTo(text);
+                        assertThat(request.field("Transfer-Encoding")).containsExactly("chunked");
+                        assertThat(request.fieldNames()).doesNotContain("Content-Encoding", "Content-Length");
+                    }));
+        }
+
         private CompressionHandler compressing(StreamingProxy proxy, boolean syncFlush) {
             var encoder = new GzipEncoderConfig();
             encoder.setSyncFlush(syncFlush);
@@ -114,6 +161,84 @@ class ExhibitsTest {
             var handler = new CompressionHandler(proxy);
             handler.putCompression(gzip);
             return handler;
+        }
+    }
+
+    /** A handler in front of the proxy that reads a body, to look for a password in it for instance. */
+    @Nested
+    class A_handler_in_front_that_reads_the_body implements LoopbackTest {
+        private final LinkedBlockingQueue<String> read = new LinkedBlockingQueue<>();
+
+        @Test
+        void a_body_that_was_read_is_waited_for_by_the_upstream() throws Exception {
+            var seen = new LinkedBlockingQueue<RawMessage>();
+            var upstream = loopback.scripted(connection -> seen.add(connection.receiveRequest()));
+            var proxy = new StreamingProxy(upstream.target());
+            proxy.setTimeouts(Timeouts.defaults().withResponse(A_WHILE));
+            var client = loopback.connect(loopback.serve(reading(proxy)));
+
+            var response = client.sendRequest("POST /x", "Content-Length: 3")
+                    .send("abc")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(504);
+            RawMessage request = seen.poll(5, TimeUnit.SECONDS);
+            assertThat(request.field("Content-Length")).containsExactly("3");
+            assertThat(request.body()).isEmpty();
+            assertThat(read).containsExactly("abc");
+        }
+
+        @Test
+        void a_body_without_a_length_arrives_empty() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var client = loopback.connect(loopback.serve(reading(new StreamingProxy(targetOf(upstream)))));
+
+            client.sendRequest("POST /x", "Transfer-Encoding: chunked")
+                    .send("3\r\nabc\r\n0\r\n\r\n")
+                    .receiveResponse();
+
+            assertThat(received(upstream).getBodySize()).isZero();
+            assertThat(read).containsExactly("abc");
+        }
+
+        @Test
+        void a_body_that_is_put_back_arrives() throws Exception {
+            var upstream = loopback.upstream(ok());
+            var proxy = new StreamingProxy(targetOf(upstream));
+            var client = loopback.connect(loopback.serve(new Handler.Wrapper(proxy) {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                    var body = new ByteBufferContentSource(Content.Source.asByteBuffer(request));
+                    return super.handle(
+                            new Request.Wrapper(request) {
+                                @Override
+                                public Content.Chunk read() {
+                                    return body.read();
+                                }
+
+                                @Override
+                                public void demand(Runnable task) {
+                                    body.demand(task);
+                                }
+                            },
+                            response,
+                            callback);
+                }
+            }));
+
+            client.sendRequest("POST /x", "Content-Length: 3").send("abc").receiveResponse();
+
+            assertThat(received(upstream).getBody().utf8()).isEqualTo("abc");
+        }
+
+        private Handler reading(StreamingProxy proxy) {
+            return new Handler.Wrapper(proxy) {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                    read.add(Content.Source.asString(request));
+                    return super.handle(request, response, callback);
+                }
+            };
         }
     }
 
@@ -142,6 +267,16 @@ class ExhibitsTest {
 
     private static void receiveToLastChunk(RawConnection client) throws Exception {
         for (String chunk = "first"; !chunk.isEmpty(); ) chunk = client.receiveChunk();
+    }
+
+    private static byte[] packed(String text) {
+        var bytes = new ByteArrayOutputStream();
+        try (var gzip = new GZIPOutputStream(bytes)) {
+            gzip.write(text.getBytes(ISO_8859_1));
+        } catch (IOException x) {
+            throw new UncheckedIOException(x);
+        }
+        return bytes.toByteArray();
     }
 
     /** What can be read of a gzip stream so far. */
