@@ -329,6 +329,11 @@ final class WrongAnswers {
             public void putOn(HttpFields.Mutable fields, String pseudonym) {
                 mark.putOn(fields, pseudonym);
             }
+
+            @Override
+            public boolean usesVia() {
+                return mark.usesVia();
+            }
         });
         return proxy;
     }
