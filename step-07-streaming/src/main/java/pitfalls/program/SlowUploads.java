@@ -1,0 +1,205 @@
+package pitfalls.program;
+
+import java.util.Comparator;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
+import org.eclipse.jetty.client.AbstractConnectionPool;
+import org.eclipse.jetty.client.Destination;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.Origin;
+import org.eclipse.jetty.client.transport.HttpDestination;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Scheduler;
+import pitfalls.step02.Exchange;
+import pitfalls.step07.StreamingProxy;
+
+/**
+ * Ends slow uploads while an upstream's connections are short, so that clients that send next to nothing cannot keep all others
+ * from being served. Each upload holds one of those connections, however slowly it comes.
+ *
+ * <p>As long as more than a tenth of the connections are free, an upload may pause as it likes. Below that, those that have
+ * sent less than the limit over the last ten seconds are ended with 408, the slowest first, until a tenth is free again.
+ */
+final class SlowUploads extends Handler.Wrapper {
+    private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+    private static final int WINDOW = 10;
+
+    private final StreamingProxy proxy;
+    private final int bytesPerSecond;
+    private final LongSupplier nanoTime;
+    private final Set<Upload> uploads = ConcurrentHashMap.newKeySet();
+    private final Set<Upload> ended = ConcurrentHashMap.newKeySet(); // whose connections are not free yet
+    private volatile Scheduler.Task next;
+
+    /**
+     * For the uploads that this proxy passes on.
+     *
+     * @param proxy the handler of the requests
+     * @param bytesPerSecond what an upload has to bring while connections are short; 0 ends none
+     * @param nanoTime the clock, as {@link System#nanoTime()}
+     */
+    SlowUploads(StreamingProxy proxy, int bytesPerSecond, LongSupplier nanoTime) {
+        super(proxy);
+        this.proxy = proxy;
+        this.bytesPerSecond = bytesPerSecond;
+        this.nanoTime = nanoTime;
+    }
+
+    @Override
+    public boolean handle(Request request, Response response, Callback callback) throws Exception {
+        boolean hasBody = request.getLength() != 0 && bytesPerSecond > 0;
+        if (!hasBody) return super.handle(request, response, callback);
+        var upload = new Upload(request);
+        uploads.add(upload);
+        Request.addCompletionListener(request, failure -> {
+            uploads.remove(upload);
+            ended.remove(upload);
+        });
+        endSlowOnes();
+        return super.handle(upload, response, callback);
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        endSlowOnesEachSecond();
+    }
+
+    @Override
+    protected void doStop() throws Exception {
+        next.cancel();
+        super.doStop();
+    }
+
+    private void endSlowOnesEachSecond() {
+        endSlowOnes();
+        next = getServer().getScheduler().schedule(this::endSlowOnesEachSecond, 1, TimeUnit.SECONDS);
+    }
+
+    /** Ends as many as there have to be for a tenth of the connections to each upstream to be free. */
+    synchronized void endSlowOnes() {
+        HttpClient client = proxy.getHttpClient();
+        if (uploads.isEmpty() || client == null) return;
+        for (Destination destination : client.getDestinations()) {
+            boolean hasPool = destination instanceof HttpDestination http
+                    && http.getConnectionPool() instanceof AbstractConnectionPool;
+            if (hasPool) endSlowOnes((HttpDestination) destination);
+        }
+    }
+
+    private void endSlowOnes(HttpDestination destination) {
+        var pool = (AbstractConnectionPool) destination.getConnectionPool();
+        int most = pool.getMaxConnectionCount();
+        int free = most - pool.getActiveConnectionCount() - destination.getQueuedRequestCount();
+        int missing = Math.max(1, most / 10) - free;
+        if (missing <= 0) return;
+        Origin origin = destination.getOrigin();
+        String upstream = origin.getScheme() + "://" + origin.getAddress().asString();
+        long onTheirWay =
+                ended.stream().filter(upload -> upload.goesTo(upstream)).count();
+        long now = nanoTime.getAsLong();
+        uploads.stream()
+                .filter(upload -> upload.goesTo(upstream) && upload.isSlow(now))
+                .sorted(Comparator.comparingLong(upload -> upload.recentBytes(now)))
+                .limit(Math.max(0, missing - onTheirWay))
+                .toList()
+                .forEach(Upload::end);
+    }
+
+    /** A request whose body is counted, and can be ended. */
+    private final class Upload extends Request.Wrapper {
+        private final long begin = nanoTime.getAsLong();
+        private final long[] bytesOfSecond = new long[WINDOW];
+        private long lastSecond;
+        private Runnable waiting;
+        private Content.Chunk end;
+
+        private Upload(Request request) {
+            super(request);
+        }
+
+        @Override
+        public Content.Chunk read() {
+            synchronized (this) {
+                if (end != null) return end;
+            }
+            Content.Chunk chunk = super.read();
+            if (chunk == null) return null;
+            synchronized (this) {
+                long second = secondAt(nanoTime.getAsLong());
+                bytesOfSecond[(int) (second % WINDOW)] += chunk.remaining();
+            }
+            if (chunk.isLast()) uploads.remove(this);
+            return chunk;
+        }
+
+        @Override
+        public void demand(Runnable task) {
+            synchronized (this) {
+                waiting = task;
+            }
+            if (isEnded()) onAvailable();
+            else super.demand(this::onAvailable);
+        }
+
+        private synchronized boolean isEnded() {
+            return end != null;
+        }
+
+        private void onAvailable() {
+            Runnable task;
+            synchronized (this) {
+                task = waiting;
+                waiting = null;
+            }
+            if (task != null) task.run();
+        }
+
+        private void end() {
+            uploads.remove(this);
+            ended.add(this);
+            synchronized (this) {
+                end = Content.Chunk.from(
+                        new TimeoutException("less than " + bytesPerSecond
+                                + " bytes a second arrived, and others were waiting for a connection"),
+                        true);
+            }
+            onAvailable();
+        }
+
+        private boolean goesTo(String upstream) {
+            Exchange exchange = Exchange.of(getWrapped());
+            return exchange != null && upstream.equals(exchange.upstream());
+        }
+
+        /** An upload has a second to begin. */
+        private synchronized boolean isSlow(long now) {
+            long seconds = Math.min(WINDOW, (now - begin) / SECOND);
+            return waiting != null && seconds > 0 && recentBytes(now) < seconds * bytesPerSecond;
+        }
+
+        private synchronized long recentBytes(long now) {
+            secondAt(now);
+            long sum = 0;
+            for (long bytes : bytesOfSecond) sum += bytes;
+            return sum;
+        }
+
+        /** The number of the second, of which those that are longer ago than the window are forgotten. */
+        private long secondAt(long now) {
+            long second = (now - begin) / SECOND;
+            for (long i = Math.max(lastSecond, second - WINDOW) + 1; i <= second; i++) {
+                bytesOfSecond[(int) (i % WINDOW)] = 0;
+            }
+            lastSecond = second;
+            return second;
+        }
+    }
+}
