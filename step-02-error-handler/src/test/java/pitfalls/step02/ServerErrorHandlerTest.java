@@ -44,7 +44,7 @@ class ServerErrorHandlerTest implements LoopbackTest {
                 refusal("TLS", "400 " + UNREADABLE, "\u0016\u0003\u0001"),
                 refusal("a path above the root", "400 " + UNREADABLE, "GET /../x HTTP/1.1" + HOST),
                 refusal("a bad percent-encoding", "400 " + UNREADABLE, "GET /%zz HTTP/1.1" + HOST),
-                refusal("an encoded NUL", "400 " + UNREADABLE, "GET /%00 HTTP/1.1" + HOST),
+                refusal("an encoded zero byte", "400 " + UNREADABLE, "GET /%00 HTTP/1.1" + HOST),
                 refusal("an ambiguous path", "400 GET /a%2Fb", "GET /a%2Fb HTTP/1.1" + HOST),
                 refusal("no Host", "400 GET /", "GET / HTTP/1.1\r\n\r\n"),
                 refusal("a bad Host", "400 GET /", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
