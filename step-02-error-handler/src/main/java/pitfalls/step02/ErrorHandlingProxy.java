@@ -4,6 +4,7 @@ import java.util.Objects;
 import java.util.function.Function;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
+import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -180,6 +181,9 @@ public class ErrorHandlingProxy extends MinimalProxy {
             this.exchange = exchange;
             exchange.proxyToServerRequest = proxyToServerRequest;
             proxyToServerRequest.onRequestBegin(request -> exchange.requestBegun = true);
+            proxyToServerRequest.onResponseHeaders(response -> {
+                if (ResponseFraming.UNUSUAL.test(response)) ResponseFraming.correct(exchange, response);
+            });
             if (exchange.clientLeft != null) proxyToServerRequest.abort(exchange.clientLeft);
         }
 
@@ -190,6 +194,26 @@ public class ErrorHandlingProxy extends MinimalProxy {
         }
     }
 
+    @Override
+    protected void onServerToProxyResponse102Processing(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            HttpFields fields,
+            Response proxyToClientResponse) {
+        super.onServerToProxyResponse102Processing(
+                clientToProxyRequest, proxyToServerRequest, ResponseFraming.without(fields), proxyToClientResponse);
+    }
+
+    @Override
+    protected void onServerToProxyResponse103EarlyHints(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            HttpFields fields,
+            Response proxyToClientResponse) {
+        super.onServerToProxyResponse103EarlyHints(
+                clientToProxyRequest, proxyToServerRequest, ResponseFraming.without(fields), proxyToClientResponse);
+    }
+
     /** As in step 1, with connections that tell how they end. */
     @Override
     protected HttpClient newHttpClient() {
@@ -198,7 +222,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
 
     /**
      * Passes on what a server accepts from its clients, and refuses from an upstream what the server could not send:
-     * Jetty would notice too late to answer well.
+     * Jetty would notice too late to answer well. Of the framing of a response, accepts what can be understood.
      */
     @Override
     protected void configureHttpClient(HttpClient httpClient) {
@@ -206,6 +230,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
         httpClient.setMaxRequestHeadersSize(MAX_REQUEST_FIELDS);
         httpClient.setRequestBufferSize(USUAL_REQUEST_FIELDS);
         httpClient.setMaxResponseHeadersSize(MAX_RESPONSE_FIELDS);
+        httpClient.setHttpCompliance(ResponseFraming.tolerant(httpClient.getHttpCompliance()));
     }
 
     /** {@return what a client reads when the proxy has to answer instead of the upstream} */

@@ -379,6 +379,55 @@ public interface ErrorsContract extends LoopbackTest {
                 }));
     }
 
+    /** Of an upstream that breaks the rules, a client gets what can be understood, or a 502: never a 500. */
+    @TestFactory
+    default Stream<DynamicTest> a_response_is_framed_as_it_was_meant() {
+        return Framing.all()
+                .map(row -> DynamicTest.dynamicTest(
+                        row.method() + " " + row.response().strip(), () -> {
+                            var upstream = loopback.scripted(
+                                    connection -> {
+                                        connection.receiveRequest();
+                                        connection.send(row.bytes());
+                                    },
+                                    connection -> {
+                                        connection.receiveRequest();
+                                        connection.send(
+                                                "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nnext");
+                                    });
+                            var proxy = newProxy(upstream.target());
+                            var client = loopback.connect(loopback.serve(proxy));
+
+                            client.sendRequest(row.method() + " /x");
+                            var head = new RawMessage(client.receiveHead(), "", true);
+                            while (head.status() < 200) head = new RawMessage(client.receiveHead(), "", true);
+                            boolean hasBody =
+                                    !row.method().equals("HEAD") && head.status() != 204 && head.status() != 304;
+                            var response = hasBody ? client.receiveBodyOf(head) : head;
+
+                            assertThat(summary(response, hasBody)).isEqualTo(row.expected());
+                            if (hasBody) {
+                                assertThat(head.fieldNames().stream()
+                                                .filter(name -> name.matches("Content-Length|Transfer-Encoding")))
+                                        .as("what tells the client where the body ends")
+                                        .hasSize(1);
+                            }
+                            assertThat(response.body()).doesNotContain("java", "Jetty");
+                        }));
+    }
+
+    private static String summary(RawMessage response, boolean hasBody) {
+        var summary = new StringBuilder().append(response.status());
+        for (String status : response.field("Proxy-Status")) {
+            return summary.append(' ').append(status.replaceAll(".*error=", "")).toString();
+        }
+        if (!hasBody)
+            response.field("Content-Length")
+                    .forEach(length -> summary.append(" of ").append(length));
+        if (!response.body().isEmpty()) summary.append(' ').append(response.body());
+        return summary.toString().replace(" of 0", "") + (response.complete() ? "" : " and no end");
+    }
+
     @Test
     default void a_request_as_large_as_the_server_accepts_is_passed_on() throws Exception {
         var upstream = loopback.upstream(ok());

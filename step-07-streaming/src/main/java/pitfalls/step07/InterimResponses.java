@@ -65,7 +65,8 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
         if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) return;
         boolean mayPass = received.status != HttpStatus.CONTINUE_100; // which is Jetty's own to send
         if (mayPass && understands(received.exchange.clientToProxyRequest)) {
-            received.exchange.proxyToClientResponse.writeInterim(received.status, HopByHop.endToEnd(fields));
+            HttpFields endToEnd = HttpFields.build(HopByHop.endToEnd(fields)).remove(HttpHeader.CONTENT_LENGTH);
+            received.exchange.proxyToClientResponse.writeInterim(received.status, endToEnd);
         }
     }
 }
