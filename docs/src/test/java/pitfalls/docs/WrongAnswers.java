@@ -458,7 +458,12 @@ final class WrongAnswers {
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
             var never = Duration.ofDays(1);
             var late = new Timeouts(
-                    timeouts.connection(), timeouts.response(), never, timeouts.stream(), timeouts.upgraded());
+                    timeouts.connection(),
+                    timeouts.response(),
+                    never,
+                    timeouts.stream(),
+                    timeouts.client(),
+                    timeouts.upgraded());
             return streaming(target, late, maxUpstreamConnections);
         }
     }

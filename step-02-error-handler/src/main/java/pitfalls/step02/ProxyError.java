@@ -101,6 +101,10 @@ public record ProxyError(Kind kind, Throwable cause) {
             "http_request_error",
             "The request's header is too long. Send fewer or shorter fields; often cookies are the cause.");
 
+    /** The client stopped reading in the middle of the response. For the log: the client can only be cut off. */
+    public static final Kind CLIENT_STALLED =
+            new Kind(408, "http_request_error", "The response was not read in time. Send the request again.");
+
     /** The client left while it was being sent the response. For the log: nobody is there to be answered. */
     public static final Kind CLIENT_LEFT =
             new Kind(400, "http_request_error", "The connection ended before the response did.");

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -271,18 +272,21 @@ public interface ErrorsContract extends LoopbackTest {
 
     @Test
     default void an_upload_that_stops_is_the_fault_of_the_client() throws Exception {
+        var uploadBegan = new Gate("the upload has begun");
         var upstream = loopback.scripted(connection -> {
             connection.receiveHead();
             connection.receiveChunk();
+            uploadBegan.open();
             connection.ended();
         });
         var proxy = newProxy(upstream.target());
         var client = loopback.connect(loopback.serve(proxy));
-        proxy.getHttpClient().setIdleTimeout(100);
 
-        var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked")
-                .send("3\r\nabc\r\n")
-                .receiveResponse();
+        client.sendRequest("POST /x", "Transfer-Encoding: chunked").send("3\r\nabc\r\n");
+        uploadBegan.await();
+        for (EndPoint endPoint : proxy.getServer().getConnectors()[0].getConnectedEndPoints())
+            endPoint.setIdleTimeout(100);
+        var response = client.receiveResponse();
 
         assertError(response, 408, "http_request_error");
     }

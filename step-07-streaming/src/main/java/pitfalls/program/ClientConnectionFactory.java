@@ -1,5 +1,6 @@
 package pitfalls.program;
 
+import java.time.Duration;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Connector;
@@ -13,8 +14,16 @@ import pitfalls.step03.UrlNormalizingProxy;
  */
 final class ClientConnectionFactory extends HttpConnectionFactory {
 
-    ClientConnectionFactory() {
+    private final Duration headTimeout;
+
+    /**
+     * A factory for connections on which the head of a request has to arrive in time.
+     *
+     * @param headTimeout for the head as a whole; zero is no limit
+     */
+    ClientConnectionFactory(Duration headTimeout) {
         super(configuration());
+        this.headTimeout = headTimeout;
     }
 
     private static HttpConfiguration configuration() {
@@ -28,7 +37,7 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
 
     @Override
     public Connection newConnection(Connector connector, EndPoint endPoint) {
-        var connection = new StandardConnection(getHttpConfiguration(), connector, endPoint);
+        var connection = new ClientConnection(getHttpConfiguration(), connector, endPoint, headTimeout);
         connection.setTransferEncodingChunkMaxLength(getTransferEncodingChunkMaxLength());
         return configure(connection, connector, endPoint);
     }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.LocalTime;
 import java.time.temporal.ChronoUnit;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +29,7 @@ final class DemoUpstream extends Handler.Abstract.NonBlocking {
     static String serve() throws Exception {
         var server = new Server();
         ServerConnector connector =
-                new ListenAddress("127.0.0.1", 0).newConnector(server, new ClientConnectionFactory());
+                new ListenAddress("127.0.0.1", 0).newConnector(server, new ClientConnectionFactory(Duration.ZERO));
         server.addConnector(connector);
         var webSockets = WebSocketUpgradeHandler.from(
                 server, container -> container.addMapping("/echo", (request, response, callback) -> new Echo()));

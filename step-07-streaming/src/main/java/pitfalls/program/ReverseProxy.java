@@ -114,7 +114,9 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--response-timeout",
             paramLabel = "TIME",
-            description = "How long the upstream may be silent before it answers. 30s unless set; 0s is no limit.")
+            description =
+                    "Answer 504 if the upstream has not begun to answer after this time, counted from the end of the"
+                            + " request. Default: 60s; 0s: never.")
     private Duration responseTimeout = Timeouts.defaults().response();
 
     @Option(
@@ -128,6 +130,29 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "TIME",
             description = "How long a body may be silent. 10m unless set; 0s is no limit.")
     private Duration streamTimeout = Timeouts.defaults().stream();
+
+    @Option(
+            names = "--client-timeout",
+            paramLabel = "TIME",
+            description = "Give up a client that pauses for this long within its upload or while it reads a response."
+                    + " Default: 10m; 0s: never.")
+    private Duration clientTimeout = Timeouts.defaults().client();
+
+    @Option(
+            names = "--request-head-timeout",
+            paramLabel = "TIME",
+            defaultValue = "30s",
+            description = "Answer 408 if the header of a request has not arrived as a whole after this time."
+                    + " Default: ${DEFAULT-VALUE}; 0s: never.")
+    private Duration requestHeadTimeout;
+
+    @Option(
+            names = "--idle-timeout",
+            paramLabel = "TIME",
+            defaultValue = "75s",
+            description = "Close a client's connection if no request comes on it for this time."
+                    + " Default: ${DEFAULT-VALUE}; 0s: never.")
+    private Duration idleTimeout;
 
     @Option(
             names = "--upgraded-timeout",
@@ -276,7 +301,9 @@ public final class ReverseProxy implements Callable<Integer> {
     /** The server that the options describe, not started. */
     Server newServer() {
         var server = new Server();
-        server.addConnector(listen.newConnector(server, newConnectionFactory()));
+        ServerConnector connector = listen.newConnector(server, newConnectionFactory());
+        connector.setIdleTimeout(idleTimeout.toMillis());
+        server.addConnector(connector);
         StreamingProxy proxy = newProxy();
         server.setHandler(new GracefulHandler(proxy));
         server.setErrorHandler(new ServerErrorHandler(proxy));
@@ -294,7 +321,7 @@ public final class ReverseProxy implements Callable<Integer> {
     }
 
     private HttpConnectionFactory newConnectionFactory() {
-        var factory = new ClientConnectionFactory();
+        var factory = new ClientConnectionFactory(requestHeadTimeout);
         HttpConfiguration http = factory.getHttpConfiguration();
         http.setRequestHeaderSize(maxHeadSize.bytes());
         if (strictTargets) http.setUriCompliance(UriCompliance.DEFAULT);
@@ -325,8 +352,8 @@ public final class ReverseProxy implements Callable<Integer> {
                 proxy.setViaHost(pseudonym());
                 proxy.setVia(true);
             }
-            proxy.setTimeouts(
-                    new Timeouts(connectionTimeout, responseTimeout, headTimeout, streamTimeout, upgradedTimeout));
+            proxy.setTimeouts(new Timeouts(
+                    connectionTimeout, responseTimeout, headTimeout, streamTimeout, clientTimeout, upgradedTimeout));
             proxy.setMaxUpstreamConnections(maxUpstreamConnections);
             proxy.setPreserveHost(host == HostSent.client);
             if (keepLocation) proxy.setMapsLocation(false);

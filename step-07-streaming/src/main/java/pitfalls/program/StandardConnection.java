@@ -42,6 +42,14 @@ class StandardConnection extends HttpConnection {
         return parser;
     }
 
+    /** Called when the head of a request has arrived, or cannot be read. */
+    void onHeadEnd() {}
+
+    /** Answers a request whose head will not be read to its end, and ends the connection. */
+    final void refuse(HttpException reason) {
+        handler.badMessage(reason);
+    }
+
     /** Is told of a request piece by piece. */
     private final class MessageHandler extends RequestHandler {
         private final List<HttpField> upgrades = new ArrayList<>(1);
@@ -74,6 +82,7 @@ class StandardConnection extends HttpConnection {
         /** Jetty answers 400 to an {@code Upgrade} that {@code Connection} does not name (RFC 9110, section 7.8). */
         @Override
         public boolean headerComplete() {
+            onHeadEnd();
             if (connectionNamesUpgrade) upgrades.forEach(super::parsedHeader);
             inBody = true;
             return super.headerComplete();
@@ -93,6 +102,7 @@ class StandardConnection extends HttpConnection {
 
         @Override
         public void badMessage(HttpException failure) {
+            onHeadEnd();
             if (inBody && getParser().isAtEOF()) earlyEOF();
             else super.badMessage(failure);
         }

@@ -86,19 +86,19 @@ final class ResponseHead {
     /** The body of a response, where nobody waits for long before the head was sent. */
     final class Body implements Content.Source, Invocable {
         private final Content.Source body;
-        private final Runnable onWait;
+        private final UpstreamSilence silence;
         private Runnable onLastBytes;
         private long bytesLeft;
 
         /**
          * @param contentLength how many bytes are announced; less than 0 if that is unknown
-         * @param onWait called before more of the body is waited for
+         * @param silence runs while more of the body is waited for, and not while the client takes what there is
          * @param onLastBytes called once, before the last bytes are handed on
          */
-        Body(Content.Source body, long contentLength, Runnable onWait, Runnable onLastBytes) {
+        Body(Content.Source body, long contentLength, UpstreamSilence silence, Runnable onLastBytes) {
             this.body = body;
             this.bytesLeft = contentLength;
-            this.onWait = onWait;
+            this.silence = silence;
             this.onLastBytes = onLastBytes;
         }
 
@@ -106,6 +106,7 @@ final class ResponseHead {
         public Content.Chunk read() {
             Content.Chunk chunk = body.read();
             if (chunk == null || Content.Chunk.isFailure(chunk)) return chunk;
+            (chunk.hasRemaining() ? silence.onBytes : silence.onEnd).run();
             bytesLeft -= chunk.remaining();
             if ((bytesLeft == 0 || chunk.isLast()) && onLastBytes != null) {
                 onLastBytes.run();
@@ -116,7 +117,7 @@ final class ResponseHead {
 
         @Override
         public void demand(Runnable task) {
-            if (bytesLeft != 0) onWait.run();
+            if (bytesLeft != 0) silence.awaitBody();
             if (proxyToClientResponse.isCommitted()) {
                 body.demand(task);
             } else {

@@ -1,6 +1,7 @@
 package pitfalls.step07;
 
 import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
@@ -16,6 +17,9 @@ final class StreamingExchange extends DirectedExchange {
     private final StreamingProxy proxy;
     private final ClientWatch watch;
     private volatile boolean watching = true;
+
+    /** The limit for the upstream of the attempt under way. */
+    volatile UpstreamSilence silence;
 
     /** Run before the last bytes of the response are written: from then on Jetty reads the client's connection. */
     final Runnable endWatch;
@@ -33,8 +37,14 @@ final class StreamingExchange extends DirectedExchange {
             watching = false;
             watch.end();
         };
-        this.clientToProxyRequest.addIdleTimeoutListener(timeout -> false); // it is the upstream that is quiet
+        this.clientToProxyRequest.addIdleTimeoutListener(timeout -> false); // nobody waits for the client now
         atEnd.push(endWatch);
+        this.clientToProxyRequest.addHttpStreamWrapper(stream -> {
+            long betweenRequests = stream.getIdleTimeout();
+            stream.setIdleTimeout(proxy.clientTimeout);
+            atEnd.push(() -> stream.setIdleTimeout(betweenRequests));
+            return stream;
+        });
         if (this.clientToProxyRequest instanceof FramedRequest framed) atEnd.push(framed::release);
         HttpFields fields = this.clientToProxyRequest.getHeaders();
         boolean hasBody = this.clientToProxyRequest.getLength() > 0 || fields.contains(HttpHeader.TRANSFER_ENCODING);
@@ -56,6 +66,12 @@ final class StreamingExchange extends DirectedExchange {
     @Override
     protected void onUploadEnd() {
         watch.begin(proxy.watchDelay);
+    }
+
+    /** The attempt has failed while the client had bytes to take: if because of a limit, it was the client's. */
+    void onClientStalled(Result result) {
+        if (!(result.getFailure() instanceof TimeoutException timeout)) return;
+        stop(proxyToServerRequest, new ProxyError(ProxyError.CLIENT_STALLED, timeout));
     }
 
     /** The attempt was sent, and waits if all connections are in use. */

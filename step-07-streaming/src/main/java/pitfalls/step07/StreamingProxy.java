@@ -9,7 +9,6 @@ import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -30,6 +29,7 @@ public class StreamingProxy extends DirectedProxy {
     Timeouts timeouts = Timeouts.defaults();
     Duration watchDelay = Duration.ofMillis(200);
     Deadlines deadlines;
+    long clientTimeout;
     private int maxUpstreamConnections = 1000;
     private boolean ownsHttpClient;
 
@@ -64,14 +64,14 @@ public class StreamingProxy extends DirectedProxy {
     /** Passes a response on as step 5 does: its head before there is a body, and its body for as long as it likes. */
     private final class StreamListener extends EndToEndListener {
         private final StreamingExchange exchange;
-        private final org.eclipse.jetty.client.Request proxyToServerRequest;
+        private final UpstreamSilence silence;
         private final ResponseHead head;
         private ResponseHead.Body body;
 
         private StreamListener(StreamingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
             super(exchange, proxyToServerRequest);
             this.exchange = exchange;
-            this.proxyToServerRequest = proxyToServerRequest;
+            this.silence = exchange.silence;
             this.head = new ResponseHead(exchange.proxyToClientResponse, timeouts, deadlines);
         }
 
@@ -85,16 +85,9 @@ public class StreamingProxy extends DirectedProxy {
         public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source source) {
             if (body == null) {
                 long length = response.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
-                body = head.new Body(source, length, this::allowQuiet, exchange.endWatch);
+                body = head.new Body(source, length, silence, exchange.endWatch);
             }
             super.onContentSource(response, body);
-        }
-
-        /** From the head of a response on, its connection has the limit of a stream. */
-        private void allowQuiet() {
-            if (proxyToServerRequest.getConnection() instanceof Connection connection) {
-                connection.getEndPoint().setIdleTimeout(timeouts.stream().toMillis());
-            }
         }
 
         @Override
@@ -105,6 +98,7 @@ public class StreamingProxy extends DirectedProxy {
 
         @Override
         public void onComplete(Result result) {
+            if (result.isFailed() && silence.isClientReading()) exchange.onClientStalled(result);
             Runnable end = () -> super.onComplete(result);
             head.whenSettled(end, end);
         }
@@ -123,7 +117,11 @@ public class StreamingProxy extends DirectedProxy {
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
         var exchange = StreamingExchange.of(clientToProxyRequest);
-        if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest);
+        exchange.silence = new UpstreamSilence(proxyToServerRequest, timeouts);
+        if (proxyToServerRequest.getBody() != null) {
+            proxyToServerRequest.body(exchange.silence.upload(proxyToServerRequest.getBody()));
+            Trailers.passOn(exchange, proxyToServerRequest);
+        }
         boolean wantsTrailers = exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.TE, Trailers.TRAILERS);
         if (wantsTrailers) Trailers.accept(exchange, proxyToServerRequest);
         InterimResponses.passOn(exchange, proxyToServerRequest);
@@ -214,6 +212,7 @@ public class StreamingProxy extends DirectedProxy {
     @Override
     protected void doStart() throws Exception {
         ownsHttpClient = getHttpClient() == null;
+        clientTimeout = timeouts.client().toMillis();
         tunnels.setIdleTimeout(timeouts.upgraded());
         addBean(tunnels);
         super.doStart();

@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.server.ServerConnector;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -105,6 +107,7 @@ class ReverseProxyTest implements LoopbackTest {
                         "--response-timeout=2s",
                         "--head-timeout=0.5s",
                         "--stream-timeout=3m",
+                        "--client-timeout=5m",
                         "--upgraded-timeout=4h",
                         "--max-upstream-connections=7");
 
@@ -120,8 +123,24 @@ class ReverseProxyTest implements LoopbackTest {
                         Duration.ofSeconds(2),
                         Duration.ofMillis(500),
                         Duration.ofMinutes(3),
+                        Duration.ofMinutes(5),
                         Duration.ofHours(4)));
         assertThat(proxy.getMaxUpstreamConnections()).isEqualTo(7);
+    }
+
+    @Test
+    void the_limits_for_a_connection_without_a_request_have_options_too() throws Exception {
+        var program = new ReverseProxy();
+        ReverseProxy.commandLine(program)
+                .parseArgs("--listen=127.0.0.1:0", "--target=:1", "--request-head-timeout=0.2s", "--idle-timeout=5m");
+        var server = loopback.started(program.newServer());
+        var connector = (ServerConnector) server.getConnectors()[0];
+        var client = loopback.connect(URI.create("http://127.0.0.1:" + connector.getLocalPort()));
+
+        var response = client.send("GET / HT").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(408);
+        assertThat(connector.getIdleTimeout()).isEqualTo(300_000);
     }
 
     @TestFactory

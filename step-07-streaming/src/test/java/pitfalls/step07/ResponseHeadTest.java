@@ -10,6 +10,7 @@ import java.util.Queue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Response;
@@ -23,6 +24,8 @@ import pitfalls.support.LoopbackTest;
 class ResponseHeadTest implements LoopbackTest {
     private final Uncommitted response = new Uncommitted();
     private final Unread body = new Unread();
+    private final UpstreamSilence silence =
+            new UpstreamSilence(new HttpClient().newRequest("http://127.0.0.1:8081"), Timeouts.defaults());
     private final AtomicBoolean told = new AtomicBoolean();
     private Deadlines deadlines;
     private ResponseHead head;
@@ -90,7 +93,7 @@ class ResponseHeadTest implements LoopbackTest {
     }
 
     private Content.Source bodyOf(ResponseHead head) {
-        return head.new Body(body, -1, () -> {}, () -> {});
+        return head.new Body(body, -1, silence, () -> {});
     }
 
     /** A response of which nothing was sent, and nothing is until the test completes a write. */

@@ -300,13 +300,15 @@ class StreamingTest {
                     .withResponse(millisecond)
                     .withHead(Duration.ZERO)
                     .withStream(Duration.ZERO)
+                    .withClient(Duration.ZERO)
                     .withUpgraded(Duration.ZERO);
 
             proxy.setTimeouts(shortest);
             proxy.setMaxUpstreamConnections(1);
 
             assertThat(proxy.getTimeouts())
-                    .isEqualTo(new Timeouts(millisecond, millisecond, Duration.ZERO, Duration.ZERO, Duration.ZERO));
+                    .isEqualTo(new Timeouts(
+                            millisecond, millisecond, Duration.ZERO, Duration.ZERO, Duration.ZERO, Duration.ZERO));
             assertThat(proxy.getMaxUpstreamConnections()).isEqualTo(1);
         }
 
@@ -345,6 +347,7 @@ class StreamingTest {
                             () -> timeouts.withResponse(negative),
                             () -> timeouts.withHead(negative),
                             () -> timeouts.withStream(negative),
+                            () -> timeouts.withClient(negative),
                             () -> timeouts.withUpgraded(negative),
                             () -> new StreamingProxy(":8081").setMaxUpstreamConnections(0))
                     .map(limit -> DynamicTest.dynamicTest("limit", () -> assertThatIllegalArgumentException()

@@ -354,6 +354,7 @@ public interface UpgradeContract extends LoopbackTest {
                 Duration.ofMillis(100),
                 Duration.ofMillis(100),
                 Duration.ofMillis(100),
+                Duration.ofMillis(100),
                 Duration.ofHours(1));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, RetryPolicy.none())));
 

@@ -43,14 +43,14 @@ final class TunnelUpgrader implements HttpUpgrader {
         Request clientToProxyRequest = exchange.clientToProxyRequest;
         EndPoint client =
                 clientToProxyRequest.getConnectionMetaData().getConnection().getEndPoint();
-        client.setIdleTimeout(idleTimeout.toMillis());
-        upstream.setIdleTimeout(idleTimeout.toMillis());
         exchange.proxyToClientResponse.setStatus(HttpStatus.SWITCHING_PROTOCOLS_101);
         exchange.putOver(accepted);
         clientToProxyRequest.setAttribute(
                 HttpStream.UPGRADE_CONNECTION_ATTRIBUTE,
                 tunnels.between(client, upstream, clientToProxyRequest.getComponents()));
-        exchange.end();
+        exchange.end(); // and with it the exchange's limits
+        client.setIdleTimeout(idleTimeout.toMillis());
+        upstream.setIdleTimeout(idleTimeout.toMillis());
         exchange.proxyToClientResponse.write(true, null, Callback.from(exchange::succeeded, failure -> {
             clientToProxyRequest.removeAttribute(HttpStream.UPGRADE_CONNECTION_ATTRIBUTE);
             upstream.close(failure);

@@ -1,0 +1,93 @@
+package pitfalls.program;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.io.AbstractEndPoint;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.Connector;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Scheduler;
+
+/**
+ * A client's connection that limits the time for the head of a request as a whole. Jetty limits each pause in it, so a byte now
+ * and then would keep the connection open for ever.
+ *
+ * <p>The time runs from the first byte of a head, and for the first head from the beginning of the connection. When it is up, the
+ * client gets 408; one that has sent nothing only sees the connection end. While a head is on its way, the limit
+ * for idle connections does not count.
+ */
+final class ClientConnection extends StandardConnection {
+    private final Duration headTimeout;
+    private boolean hadRequest;
+    private long bytesWhenIdle = -1; // of which there are none before the first head
+    private volatile Scheduler.Task headLimit;
+    private TimeoutException late;
+
+    ClientConnection(HttpConfiguration http, Connector connector, EndPoint endPoint, Duration headTimeout) {
+        super(http, connector, endPoint);
+        this.headTimeout = headTimeout;
+    }
+
+    /** Called when all that has arrived was read, and more of a head is waited for. */
+    @Override
+    public void fillInterested(Callback callback) {
+        boolean isBetweenRequests = getParser().isStart() && (hadRequest || getBytesIn() == bytesWhenIdle);
+        if (isBetweenRequests) {
+            hadRequest = false;
+            bytesWhenIdle = getBytesIn();
+        } else if (headLimit == null && getParser().inHeaderState() && !headTimeout.isZero()) {
+            headLimit = getConnector()
+                    .getScheduler()
+                    .schedule(this::onHeadTimeout, headTimeout.toMillis(), TimeUnit.MILLISECONDS);
+        }
+        super.fillInterested(callback);
+        failIfLate();
+    }
+
+    @Override
+    synchronized void onHeadEnd() {
+        hadRequest = true;
+        late = null;
+        if (headLimit != null) headLimit.cancel();
+        headLimit = null;
+    }
+
+    private synchronized void onHeadTimeout() {
+        if (headLimit == null) return; // it has just arrived
+        late = new TimeoutException("the head of the request took longer than " + headTimeout.toMillis() + " ms");
+        failIfLate();
+    }
+
+    /** Has no effect while a thread reads: after that, it is called again. */
+    private synchronized void failIfLate() {
+        if (late != null && getEndPoint() instanceof AbstractEndPoint endPoint) {
+            endPoint.getFillInterest().onFail(late);
+        }
+    }
+
+    /** Called once nobody else reads. */
+    @Override
+    public void onFillInterestedFailed(Throwable cause) {
+        boolean isHeadLate = cause instanceof TimeoutException && headLimit != null;
+        if (isHeadLate && !getParser().isStart()) {
+            refuse(new HttpException.RuntimeException(HttpStatus.REQUEST_TIMEOUT_408, cause));
+        } else {
+            super.onFillInterestedFailed(cause);
+        }
+    }
+
+    @Override
+    public boolean onIdleExpired(TimeoutException timeout) {
+        return headLimit == null && super.onIdleExpired(timeout);
+    }
+
+    @Override
+    public void onClose(Throwable cause) {
+        if (headLimit != null) headLimit.cancel();
+        super.onClose(cause);
+    }
+}

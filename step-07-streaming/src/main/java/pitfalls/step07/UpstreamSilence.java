@@ -1,0 +1,137 @@
+package pitfalls.step07;
+
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.IdleTimeout;
+import org.eclipse.jetty.util.thread.Invocable;
+
+/**
+ * How long the upstream of an attempt may be silent. The time runs only while the proxy waits for the upstream. It stops while the
+ * proxy waits for the client, for more of its upload or until it has taken what it was sent: a client that pauses is no
+ * reason to give up the upstream.
+ *
+ * <p>It is the idle timeout of the upstream's connection, which Jetty sets back when the attempt is over.
+ */
+final class UpstreamSilence {
+    private final org.eclipse.jetty.client.Request proxyToServerRequest;
+    private final Timeouts timeouts;
+    private boolean responseBegun;
+    private boolean uploading;
+    private boolean uploadPauses;
+    private boolean downloadPauses;
+
+    /** Called with bytes of the response in hand: from now on it is the client that has to take them. */
+    final Runnable onBytes;
+
+    /** Called at the end of the response, which may come before the end of the upload. */
+    final Runnable onEnd;
+
+    UpstreamSilence(org.eclipse.jetty.client.Request proxyToServerRequest, Timeouts timeouts) {
+        this.proxyToServerRequest = proxyToServerRequest;
+        this.timeouts = timeouts;
+        this.onBytes = () -> {
+            synchronized (this) {
+                downloadPauses = true;
+                if (proxyToServerRequest.getConnection() instanceof Connection connection) {
+                    connection.getEndPoint().setIdleTimeout(0);
+                }
+            }
+        };
+        this.onEnd = () -> {
+            synchronized (this) {
+                downloadPauses = false;
+                if (uploading) awaitBody();
+            }
+        };
+    }
+
+    /** The client has taken all that there was, and the upstream owes it more. */
+    synchronized void awaitBody() {
+        responseBegun = true;
+        downloadPauses = false;
+        if (!uploadPauses) run();
+    }
+
+    private synchronized void awaitUpload(boolean pauses) {
+        uploadPauses = pauses;
+        if (pauses && proxyToServerRequest.getConnection() instanceof Connection connection) {
+            connection.getEndPoint().setIdleTimeout(0);
+        } else if (!pauses && !downloadPauses) {
+            run();
+        }
+    }
+
+    /** Whether the client has not yet taken what it was sent. */
+    synchronized boolean isClientReading() {
+        return downloadPauses;
+    }
+
+    /** The time runs from now on, whenever the last byte came or went. */
+    private void run() {
+        if (!(proxyToServerRequest.getConnection() instanceof Connection connection)) return;
+        EndPoint endPoint = connection.getEndPoint();
+        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
+        if (endPoint instanceof IdleTimeout idle) idle.notIdle();
+        endPoint.setIdleTimeout((responseBegun ? timeouts.stream() : timeouts.response()).toMillis());
+    }
+
+    /** The client's body, for whose next part nobody waits at the upstream's expense. */
+    org.eclipse.jetty.client.Request.Content upload(org.eclipse.jetty.client.Request.Content body) {
+        uploading = true;
+        return new Upload(body);
+    }
+
+    private synchronized void onUploadEnd() {
+        uploading = false;
+    }
+
+    private final class Upload implements org.eclipse.jetty.client.Request.Content {
+        private final org.eclipse.jetty.client.Request.Content body;
+
+        private Upload(org.eclipse.jetty.client.Request.Content body) {
+            this.body = body;
+        }
+
+        @Override
+        public void demand(Runnable task) {
+            awaitUpload(true);
+            body.demand(Invocable.from(Invocable.getInvocationType(task), () -> {
+                awaitUpload(false);
+                task.run();
+            }));
+        }
+
+        @Override
+        public Content.Chunk read() {
+            Content.Chunk chunk = body.read();
+            if (chunk != null && chunk.isLast()) onUploadEnd();
+            return chunk;
+        }
+
+        @Override
+        public void fail(Throwable failure) {
+            body.fail(failure);
+        }
+
+        @Override
+        public void fail(Throwable failure, boolean last) {
+            body.fail(failure, last);
+        }
+
+        @Override
+        public String getContentType() {
+            return body.getContentType();
+        }
+
+        @Override
+        public long getLength() {
+            return body.getLength();
+        }
+
+        @Override
+        public boolean rewind() {
+            return body.rewind();
+        }
+    }
+}
