@@ -7,6 +7,7 @@ import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.AbstractEndPoint;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.IdleTimeout;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.util.Callback;
@@ -19,13 +20,18 @@ import org.eclipse.jetty.util.thread.Scheduler;
  * <p>The time runs from the first byte of a head, and for the first head from the beginning of the connection. When it is up, the
  * client gets 408; one that has sent nothing only sees the connection end. While a head is on its way, the limit
  * for idle connections does not count.
+ *
+ * <p>When the server stops, {@link #drain} closes the connection as soon as it is idle.
  */
 final class ClientConnection extends StandardConnection {
+    private static final long MOMENT_MS = 100;
+
     private final Duration headTimeout;
     private boolean hadRequest;
     private long bytesWhenIdle = -1; // of which there are none before the first head
     private volatile Scheduler.Task headLimit;
     private TimeoutException late;
+    private volatile boolean draining;
 
     ClientConnection(HttpConfiguration http, Connector connector, EndPoint endPoint, Duration headTimeout) {
         super(http, connector, endPoint);
@@ -35,17 +41,46 @@ final class ClientConnection extends StandardConnection {
     /** Called when all that has arrived was read, and more of a head is waited for. */
     @Override
     public void fillInterested(Callback callback) {
+        if (draining && getParser().isStart()) {
+            close();
+            return;
+        }
         boolean isBetweenRequests = getParser().isStart() && (hadRequest || getBytesIn() == bytesWhenIdle);
         if (isBetweenRequests) {
             hadRequest = false;
             bytesWhenIdle = getBytesIn();
         } else if (headLimit == null && getParser().inHeaderState() && !headTimeout.isZero()) {
-            headLimit = getConnector()
-                    .getScheduler()
-                    .schedule(this::onHeadTimeout, headTimeout.toMillis(), TimeUnit.MILLISECONDS);
+            headLimit = after(headTimeout.toMillis(), this::onHeadTimeout);
         }
         super.fillInterested(callback);
         failIfLate();
+        if (getConnector().isShutdown()) drain(); // it was in use when the others were drained
+    }
+
+    private Scheduler.Task after(long delayMs, Runnable task) {
+        return getConnector().getScheduler().schedule(task, delayMs, TimeUnit.MILLISECONDS);
+    }
+
+    /**
+     * Has the connection close as soon as it is idle. A client that was answered a moment ago may just be sending its next request,
+     * so it has a moment to do that; and a client that was told that the connection ends has one to end it.
+     */
+    void drain() {
+        if (getParser().isStart()) {
+            long idleFor = getEndPoint() instanceof IdleTimeout endPoint ? endPoint.getIdleFor() : MOMENT_MS;
+            after(Math.max(0, MOMENT_MS - idleFor), this::closeIfIdle);
+        } else if (getParser().isClose()) {
+            getEndPoint().setIdleTimeout(MOMENT_MS);
+        }
+    }
+
+    /** Reads once more: a request that has arrived is served, and without one {@link #fillInterested} closes the connection. */
+    private void closeIfIdle() {
+        draining = true;
+        boolean isWaiting = getHttpChannel().getRequest() == null;
+        if (isWaiting && getEndPoint() instanceof AbstractEndPoint endPoint) {
+            getExecutor().execute(() -> endPoint.getFillInterest().fillable());
+        }
     }
 
     @Override

@@ -35,7 +35,7 @@ record ListenAddress(String host, int port) {
 
     /** A connector that listens here. */
     ServerConnector newConnector(Server server, HttpConnectionFactory http) {
-        var connector = new ServerConnector(server, http);
+        var connector = new DrainingConnector(server, http);
         connector.setHost(host);
         connector.setPort(port);
         return connector;

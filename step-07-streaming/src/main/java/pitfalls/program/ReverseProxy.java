@@ -17,7 +17,6 @@ import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
-import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.eclipse.jetty.util.Jetty;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
@@ -305,7 +304,7 @@ public final class ReverseProxy implements Callable<Integer> {
         connector.setIdleTimeout(idleTimeout.toMillis());
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
-        server.setHandler(new GracefulHandler(proxy));
+        server.setHandler(new DrainingHandler(proxy));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newAccessLog());

@@ -403,11 +403,14 @@ public interface UpgradeContract extends LoopbackTest {
     }
 
     @Test
-    default void a_tunnel_does_not_hold_up_a_shutdown() throws Exception {
+    default void a_tunnel_goes_on_while_the_server_shuts_down() throws Exception {
+        var ended = new Gate("the upstream's connection has ended");
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
             connection.send(ACCEPTED);
+            connection.send(connection.receive(5));
             connection.awaitEnd();
+            ended.open();
         });
         var proxy = newProxy(upstream.target());
         var client = loopback.connect(loopback.serve(proxy));
@@ -415,8 +418,14 @@ public interface UpgradeContract extends LoopbackTest {
 
         client.sendRequest("GET /chat", OFFER).receiveResponse();
         var shutdown = Graceful.shutdown(proxy.getServer());
+        String echo = client.send("hello").receive(5);
+        boolean isOver = shutdown.isDone();
+        proxy.stop();
 
+        assertThat(echo).isEqualTo("hello");
+        assertThat(isOver).as("whether the server takes the tunnel for ended").isFalse();
         client.awaitEnd();
+        ended.await();
         shutdown.get(5, TimeUnit.SECONDS);
     }
 

@@ -2,20 +2,21 @@ package pitfalls.step07.tunnel;
 
 import java.time.Duration;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.jetty.client.ProtocolHandler;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Components;
 import org.eclipse.jetty.util.component.AbstractLifeCycle;
-import org.eclipse.jetty.util.component.Graceful;
 import pitfalls.step02.Exchange;
 
-/** The upgraded connections that are open. A shutdown closes them at once: nothing in them tells where they could end. */
-public final class Tunnels extends AbstractLifeCycle implements Graceful {
+/**
+ * The upgraded connections that are open. Nothing in them tells where they could end, so they stay while a server shuts down, and
+ * are closed when the proxy stops.
+ */
+public final class Tunnels extends AbstractLifeCycle {
     private final Set<EndPoint> endPoints = ConcurrentHashMap.newKeySet();
-    private volatile boolean shutdown;
+    private volatile boolean stopped;
     private Duration idleTimeout = Duration.ZERO;
 
     /** No tunnel yet. */
@@ -57,7 +58,7 @@ public final class Tunnels extends AbstractLifeCycle implements Graceful {
 
     void opened(EndPoint endPoint) {
         endPoints.add(endPoint);
-        if (shutdown) endPoint.close();
+        if (stopped) endPoint.close();
     }
 
     void closed(EndPoint endPoint) {
@@ -65,24 +66,13 @@ public final class Tunnels extends AbstractLifeCycle implements Graceful {
     }
 
     @Override
-    public CompletableFuture<Void> shutdown() {
-        shutdown = true;
-        endPoints.forEach(EndPoint::close);
-        return CompletableFuture.completedFuture(null);
-    }
-
-    @Override
-    public boolean isShutdown() {
-        return shutdown;
-    }
-
-    @Override
     protected void doStart() {
-        shutdown = false;
+        stopped = false;
     }
 
     @Override
     protected void doStop() {
-        shutdown();
+        stopped = true;
+        endPoints.forEach(EndPoint::close);
     }
 }

@@ -8,14 +8,14 @@ import org.junit.jupiter.api.Test;
 class TunnelsTest {
 
     @Test
-    void a_tunnel_that_opens_when_the_proxy_has_stopped_ends_at_once() {
+    void a_tunnel_that_opens_when_the_proxy_has_stopped_ends_at_once() throws Exception {
         var tunnels = new Tunnels();
         var endPoint = new ByteArrayEndPoint();
 
-        tunnels.shutdown();
+        tunnels.start();
+        tunnels.stop();
         tunnels.opened(endPoint);
 
-        assertThat(tunnels.isShutdown()).isTrue();
         assertThat(endPoint.isOpen()).isFalse();
     }
 
@@ -24,11 +24,11 @@ class TunnelsTest {
         var tunnels = new Tunnels();
         var endPoint = new ByteArrayEndPoint();
 
-        tunnels.shutdown();
+        tunnels.start();
+        tunnels.stop();
         tunnels.start();
         tunnels.opened(endPoint);
 
-        assertThat(tunnels.isShutdown()).isFalse();
         assertThat(endPoint.isOpen()).isTrue();
     }
 }

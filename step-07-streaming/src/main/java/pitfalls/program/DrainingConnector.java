@@ -1,0 +1,61 @@
+package pitfalls.program;
+
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+
+/**
+ * Ends its connections well when the server stops. It accepts no more of them, closes the idle ones at once, and the others after
+ * the response that is under way, which says {@code Connection: close} if its header has not been sent (RFC 9112, section 9.6).
+ * Upgraded connections stay until the server's stop timeout is over.
+ *
+ * <p>Jetty's own gives every connection, idle or not, one second without a byte, which would cut a client that pauses.
+ */
+final class DrainingConnector extends ServerConnector {
+    private static final long PATIENCE_MS = 1000;
+
+    private final CountDownLatch acceptors;
+
+    DrainingConnector(Server server, ConnectionFactory factory) {
+        super(server, factory);
+        setShutdownIdleTimeout(-1);
+        acceptors = new CountDownLatch(getAcceptors());
+    }
+
+    /**
+     * Takes a moment, because the kernel refuses connections only when no thread waits for one any more. Until then no client may be told to use another
+     * connection: it would get one here, and lose it.
+     */
+    @Override
+    public CompletableFuture<Void> shutdown() {
+        close();
+        try {
+            acceptors.await(PATIENCE_MS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException x) {
+            Thread.currentThread().interrupt();
+        }
+        CompletableFuture<Void> done = super.shutdown();
+        for (EndPoint endPoint : getConnectedEndPoints()) {
+            if (endPoint.getConnection() instanceof ClientConnection connection) connection.drain();
+        }
+        return done;
+    }
+
+    @Override
+    public void accept(int acceptorId) throws IOException {
+        if (isOpen()) super.accept(acceptorId);
+        else acceptors.countDown();
+    }
+
+    @Override
+    protected boolean handleAcceptFailure(Throwable failure) {
+        boolean goesOn = super.handleAcceptFailure(failure);
+        if (!goesOn) acceptors.countDown();
+        return goesOn;
+    }
+}
