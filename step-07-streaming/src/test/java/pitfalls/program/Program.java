@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 /** The program in a process of its own, listening on a free port of loopback. */
 final class Program implements AutoCloseable {
     private final Process process;
+    private final BufferedReader output;
     private final String greeting;
     private final URI url;
 
@@ -29,7 +30,8 @@ final class Program implements AutoCloseable {
                 "--listen=127.0.0.1:0"));
         command.addAll(List.of(options));
         process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        greeting = readGreeting(process.inputReader(), String.join(" ", options).contains("--target"));
+        output = process.inputReader();
+        greeting = readGreeting(output, String.join(" ", options).contains("--target"));
         url = URI.create(greeting.replaceAll("(?s).*listening on (\\S+),.*", "$1"));
     }
 
@@ -45,6 +47,16 @@ final class Program implements AutoCloseable {
     /** What it prints when it starts. */
     String greeting() {
         return greeting;
+    }
+
+    /** What it prints after that, its log among it, to the first line with that text. */
+    List<String> linesTo(String text) throws IOException {
+        List<String> lines = new ArrayList<>();
+        for (String line = output.readLine(); line != null; line = output.readLine()) {
+            lines.add(line);
+            if (line.contains(text)) break;
+        }
+        return lines;
     }
 
     /** Where it listens. */

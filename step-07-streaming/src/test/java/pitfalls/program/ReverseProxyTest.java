@@ -13,6 +13,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -253,6 +254,31 @@ class ReverseProxyTest implements LoopbackTest {
             assertThat(inFlight.field("Server")).isEmpty();
             assertThat(program.exitCode()).isZero();
             assertThat(Files.readString(log)).contains("\"GET /a HTTP/1.1\" 200", "\"GET /b HTTP/1.1\" 200");
+        }
+    }
+
+    @Test
+    void a_request_that_is_refused_is_one_line_in_the_log() throws Exception {
+        var refused = List.of(
+                "Host: a b",
+                "Host: a:port",
+                "Host: a\r\nHost: b",
+                "Host: a\r\nContent-Length: " + "9".repeat(30),
+                "X-No: Host");
+        try (var program = new Program("--target=" + loopback.refusing())) {
+            for (String fields : refused) {
+                String path = fields.startsWith("X-No") ? "/last" : "/";
+                var client = loopback.connect(program.url());
+
+                var response = client.send("GET " + path + " HTTP/1.1\r\n" + fields + "\r\n\r\n")
+                        .receiveResponse();
+
+                assertThat(response.status()).as(fields).isEqualTo(400);
+            }
+
+            assertThat(program.linesTo("GET /last"))
+                    .hasSameSizeAs(refused)
+                    .allMatch(line -> line.contains(" INFO  answered 400 http_request_error for GET /"));
         }
     }
 
