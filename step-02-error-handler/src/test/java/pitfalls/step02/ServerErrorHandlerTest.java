@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.URI;
 import java.util.Map;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -107,6 +108,22 @@ class ServerErrorHandlerTest implements LoopbackTest {
             assertThat(log.lines()).singleElement().asString().contains("IllegalStateException: a bug in front");
             assertThat(jetty.lines()).as("what Jetty itself logs").hasSize(1);
         }
+    }
+
+    @Test
+    void a_client_that_another_handler_has_waited_for_in_vain_gets_a_408() throws Exception {
+        var inFront = new Handler.Wrapper(new ErrorHandlingProxy(loopback.refusing())) {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) {
+                callback.failed(new TimeoutException("Idle timeout expired"));
+                return true;
+            }
+        };
+        var client = loopback.connect(serve(inFront));
+
+        var response = client.sendRequest("POST /x", "Content-Length: 3").receiveResponse();
+
+        assertAnswer(response, 408, "http_request_error");
     }
 
     @Test
