@@ -207,11 +207,12 @@ public final class ReverseProxy implements Callable<Integer> {
     private HostSent host;
 
     @Option(
-            names = "--keep-location",
+            names = "--map-location",
+            negatable = true,
             description =
-                    "Pass on Location and Content-Location as they are. Otherwise, where they name the upstream, the"
-                            + " client reads its own address of the proxy, unless --host client is given.")
-    private boolean keepLocation;
+                    "Where Location and Content-Location name the upstream, name this proxy instead, by the address that"
+                            + " the client has used. The default, unless --host client is given.")
+    private Boolean mapLocation;
 
     @Option(
             names = "--access-log",
@@ -355,7 +356,7 @@ public final class ReverseProxy implements Callable<Integer> {
                     connectionTimeout, responseTimeout, headTimeout, streamTimeout, clientTimeout, upgradedTimeout));
             proxy.setMaxUpstreamConnections(maxUpstreamConnections);
             proxy.setPreserveHost(host == HostSent.client);
-            if (keepLocation) proxy.setMapsLocation(false);
+            if (mapLocation != null) proxy.setMapsLocation(mapLocation);
             proxy.setTrustedPeers(trustedPeers.toArray(String[]::new));
             return proxy;
         } catch (IllegalArgumentException x) {

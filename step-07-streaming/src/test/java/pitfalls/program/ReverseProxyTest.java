@@ -175,7 +175,8 @@ class ReverseProxyTest implements LoopbackTest {
                         "--target=UP -> UP http://www.example.com/x",
                         "--target=UP --host=upstream -> UP http://www.example.com/x",
                         "--target=UP --host=client -> www.example.com http://UP/x",
-                        "--target=UP --keep-location -> UP http://UP/x")
+                        "--target=UP --no-map-location -> UP http://UP/x",
+                        "--target=UP --host=client --map-location -> www.example.com http://www.example.com/x")
                 .map(row -> DynamicTest.dynamicTest(row, () -> {
                     var upstream = loopback.upstream();
                     String authority = "127.0.0.1:" + upstream.getPort();
