@@ -82,6 +82,8 @@ public class DirectedProxy extends HopDetectingProxy {
         });
         boolean maps = mapsLocation == null ? !preserveHost : mapsLocation;
         if (maps) proxyToServerRequest.onResponseHeaders(new UpstreamLocation(exchange, proxyToServerRequest).listener);
+        boolean mayBePrivate = PrivateConnections.MAY_NEED.test(clientToProxyRequest);
+        if (mayBePrivate) PrivateConnections.use(clientToProxyRequest, proxyToServerRequest, getHttpClient());
     }
 
     /** {@return the director} */
@@ -148,5 +150,11 @@ public class DirectedProxy extends HopDetectingProxy {
         if (httpClient.getHttpClientTransport() instanceof HttpClientTransportOverHTTP http) {
             http.setHeaderCacheCaseSensitive(true);
         }
+    }
+
+    @Override
+    protected void doStart() throws Exception {
+        super.doStart();
+        PrivateConnections.configure(getHttpClient()); // also one that was given to the proxy
     }
 }

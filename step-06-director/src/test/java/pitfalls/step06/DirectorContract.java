@@ -5,6 +5,9 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.SocketException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -26,10 +29,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step03.Upstream;
 import pitfalls.step04.RetryPolicy;
+import pitfalls.support.Gate;
 import pitfalls.support.Headline;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
+import pitfalls.support.ScriptedUpstream.Script;
 
 /** A proxy that chooses the upstream for each request, and tells it the truth about the client. */
 public interface DirectorContract extends LoopbackTest {
@@ -682,5 +688,80 @@ public interface DirectorContract extends LoopbackTest {
                 .receiveResponse()
                 .body();
         return new RawMessage(seen, "", true);
+    }
+
+    /** Shakes hands as NTLM does: whoever sends the second message is the user of the connection from then on. */
+    Script AUTHENTICATES_CONNECTIONS = connection -> {
+        String challenge = "";
+        String user = "";
+        for (boolean open = true; open; ) {
+            RawMessage request;
+            try {
+                request = connection.receiveRequest();
+            } catch (EOFException | SocketException ended) {
+                return;
+            }
+            String credentials = String.join("", request.field("Authorization"));
+            String scheme = credentials.split(" ")[0];
+            if (credentials.endsWith(" hello")) challenge = scheme + " challenge";
+            boolean isAnswer = credentials.contains(" I am ") && !challenge.isEmpty();
+            if (isAnswer) user = credentials.replaceAll(".* I am ", "");
+            String status = user.isEmpty() ? "401 Unauthorized" : "200 OK";
+            String field = user.isEmpty()
+                    ? "WWW-Authenticate: " + (challenge.isEmpty() ? "NTLM" : challenge)
+                    : "X-User: " + user;
+            connection.send("HTTP/1.1 " + status + "\r\n" + field + "\r\nContent-Length: 0\r\n\r\n");
+        }
+    };
+
+    @TestFactory
+    default Stream<DynamicTest> a_user_who_is_known_by_the_connection_is_nobody_else() {
+        return Stream.of("NTLM", "Negotiate", "negotiate")
+                .map(scheme -> DynamicTest.dynamicTest(scheme, () -> {
+                    var upstream = loopback.scripted(AUTHENTICATES_CONNECTIONS);
+                    var proxy = loopback.serve(newProxy(Director.fixed(upstream.target())));
+                    var alice = loopback.connect(proxy);
+                    var bob = loopback.connect(proxy);
+
+                    assertThat(userOf(alice, "")).isEqualTo("401 NTLM");
+                    assertThat(userOf(alice, scheme + " hello")).isEqualTo("401 " + scheme + " challenge");
+                    assertThat(userOf(bob, "")).isEqualTo("401 NTLM");
+                    assertThat(userOf(alice, scheme + " I am Alice")).isEqualTo("200 Alice");
+
+                    for (int i = 0; i < 5; i++) {
+                        assertThat(userOf(bob, "")).as("who Bob is").isEqualTo("401 NTLM");
+                        assertThat(userOf(loopback.connect(proxy), ""))
+                                .as("who a stranger is")
+                                .isEqualTo("401 NTLM");
+                        assertThat(userOf(alice, "")).as("who Alice is").isEqualTo("200 Alice");
+                    }
+                    assertThat(userOf(bob, scheme + " hello")).isEqualTo("401 " + scheme + " challenge");
+                    assertThat(userOf(bob, scheme + " I am Bob")).isEqualTo("200 Bob");
+                    assertThat(userOf(alice, "")).as("who Alice is").isEqualTo("200 Alice");
+                }));
+    }
+
+    private static String userOf(RawConnection client, String credentials) throws IOException {
+        String[] fields = credentials.isEmpty() ? new String[0] : new String[] {"Authorization: " + credentials};
+        var response = client.sendRequest("GET /x", fields).receiveResponse();
+        String user = String.join("", response.field("X-User"));
+        return response.status() + " " + user + String.join("", response.field("WWW-Authenticate"));
+    }
+
+    @Test
+    default void the_connection_of_such_a_user_ends_with_that_of_the_client() throws Exception {
+        var ended = new Gate("the upstream's connection has ended");
+        var upstream = loopback.scripted(connection -> {
+            AUTHENTICATES_CONNECTIONS.play(connection);
+            ended.open();
+        });
+        var handler = newProxy(Director.fixed(upstream.target()));
+        var alice = loopback.connect(loopback.serve(handler));
+        userOf(alice, "NTLM hello");
+
+        alice.close();
+        ended.await();
+
+        assertThat(handler.getHttpClient().getDestinations()).isEmpty();
     }
 }

@@ -133,6 +133,21 @@ class DirectorTest {
                     .as("in ms, and 0 is no timeout")
                     .isZero();
         }
+
+        @Test
+        void the_next_client_is_the_user_of_the_one_before() throws Exception {
+            var upstream = loopback.scripted(DirectorContract.AUTHENTICATES_CONNECTIONS);
+            var proxy = loopback.serve(new HopDetectingProxy(upstream.target()));
+            var alice = loopback.connect(proxy);
+
+            alice.sendRequest("GET /x", "Authorization: NTLM hello").receiveResponse();
+            alice.sendRequest("GET /x", "Authorization: NTLM I am Alice").receiveResponse();
+            var response = loopback.connect(proxy).sendRequest("GET /x").receiveResponse();
+
+            assertThat(response.field("X-User"))
+                    .as("whom the upstream takes a client for that has never said who it is")
+                    .containsExactly("Alice");
+        }
     }
 
     @Nested

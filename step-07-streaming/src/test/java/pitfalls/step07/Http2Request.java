@@ -25,11 +25,13 @@ final class Http2Request {
     private final CompletableFuture<Integer> status = new CompletableFuture<>();
     private final Stream stream;
 
-    /** Sends the head alone. */
+    /** Sends the head alone, on a connection of its own. */
     Http2Request(URI server, HttpFields fields) throws Exception {
-        var client = LoopbackTest.loopback.started(new HTTP2Client());
-        var address = new InetSocketAddress(server.getHost(), server.getPort());
-        var session = client.connect(address, new Session.Listener() {}).get(5, TimeUnit.SECONDS);
+        this(connect(server), server, fields);
+    }
+
+    /** Sends the head alone, on a connection that may have other requests. */
+    Http2Request(Session session, URI server, HttpFields fields) throws Exception {
         var request = new MetaData.Request("POST", HttpURI.from(server + "/x"), HttpVersion.HTTP_2, fields);
         stream = session.newStream(new HeadersFrame(request, null, false), new Stream.Listener() {
                     @Override
@@ -45,6 +47,13 @@ final class Http2Request {
                     }
                 })
                 .get(5, TimeUnit.SECONDS);
+    }
+
+    /** A connection to that server. */
+    static Session connect(URI server) throws Exception {
+        var client = LoopbackTest.loopback.started(new HTTP2Client());
+        var address = new InetSocketAddress(server.getHost(), server.getPort());
+        return client.connect(address, new Session.Listener() {}).get(5, TimeUnit.SECONDS);
     }
 
     /** Sends a piece of the body. */

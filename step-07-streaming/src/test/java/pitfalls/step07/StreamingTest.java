@@ -8,10 +8,14 @@ import static pitfalls.support.Loopback.targetOf;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http2.HTTP2Connection;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.io.Content;
@@ -223,6 +227,25 @@ class StreamingTest {
 
             assertThat(client.status()).isEqualTo(204);
             assertThat(seen).containsExactly("abc", "");
+        }
+
+        @Test
+        void a_user_who_is_known_by_the_connection_may_have_several_requests_over_HTTP_2() throws Exception {
+            var bothArrived = new CountDownLatch(2);
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                bothArrived.countDown();
+                assertThat(bothArrived.await(5, TimeUnit.SECONDS)).isTrue();
+                connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+            });
+            var server = serveHttp2(newProxy(upstream.target()));
+            var session = Http2Request.connect(server);
+            var credentials = HttpFields.build().put(HttpHeader.AUTHORIZATION, "Negotiate ticket");
+
+            var first = new Http2Request(session, server, credentials).send("", true);
+            var second = new Http2Request(session, server, credentials).send("", true);
+
+            assertThat(List.of(first.status(), second.status())).containsExactly(204, 204);
         }
 
         @Test
