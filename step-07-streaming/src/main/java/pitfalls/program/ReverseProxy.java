@@ -174,6 +174,25 @@ public final class ReverseProxy implements Callable<Integer> {
     private int maxUpstreamConnections;
 
     @Option(
+            names = "--upstream-ca",
+            paramLabel = "FILE",
+            description =
+                    "Trust these certificates (PEM) of https upstreams too, besides the authorities that Java trusts.")
+    private Path upstreamCa;
+
+    @Option(
+            names = "--upstream-certificate",
+            paramLabel = "FILE",
+            description = "Show this certificate (PEM) to https upstreams that ask for one. It needs --upstream-key.")
+    private Path upstreamCertificate;
+
+    @Option(
+            names = "--upstream-key",
+            paramLabel = "FILE",
+            description = "The private key of that certificate (PEM): RSA, EC or EdDSA, as PKCS#8, not encrypted.")
+    private Path upstreamKey;
+
+    @Option(
             names = "--trust-forwarded-from",
             paramLabel = "RANGE",
             split = ",",
@@ -358,6 +377,9 @@ public final class ReverseProxy implements Callable<Integer> {
             proxy.setPreserveHost(host == HostSent.client);
             if (mapLocation != null) proxy.setMapsLocation(mapLocation);
             proxy.setTrustedPeers(trustedPeers.toArray(String[]::new));
+            if (upstreamCa != null || upstreamCertificate != null || upstreamKey != null) {
+                proxy.setSslContextFactory(UpstreamTls.of(upstreamCa, upstreamCertificate, upstreamKey));
+            }
             return proxy;
         } catch (IllegalArgumentException x) {
             throw new ParameterException(spec.commandLine(), x.getMessage(), x);
