@@ -2,8 +2,6 @@ package pitfalls.step07;
 
 import org.eclipse.jetty.client.EarlyHintsProtocolHandler;
 import org.eclipse.jetty.http.HttpFields;
-import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
 import pitfalls.step02.Exchange;
@@ -21,7 +19,6 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
     private static final class Received {
         private final Exchange exchange;
         private int status;
-        private boolean continued;
 
         private Received(Exchange exchange) {
             this.exchange = exchange;
@@ -48,15 +45,18 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
             org.eclipse.jetty.client.Request proxyToServerRequest,
             org.eclipse.jetty.client.Response serverToProxyResponse) {
         int status = serverToProxyResponse.getStatus();
-        if (!HttpStatus.isInterim(status)) return false;
+        Object awaited = proxyToServerRequest.getAttributes().get(Expectation.ATTRIBUTE);
+        if (!HttpStatus.isInterim(status)) {
+            if (awaited instanceof Expectation expectation) expectation.onFinalResponse();
+            return false;
+        }
         if (!(proxyToServerRequest.getAttributes().get(ATTRIBUTE) instanceof Received received)) {
             return status != HttpStatus.CONTINUE_100; // it answers somebody else who uses the client
         }
         received.status = status;
         boolean isAwaited = status == HttpStatus.CONTINUE_100
-                && !received.continued
-                && proxyToServerRequest.getHeaders().contains(HttpHeader.EXPECT, HttpHeaderValue.CONTINUE.asString());
-        received.continued |= isAwaited;
+                && awaited instanceof Expectation expectation
+                && expectation.isMetBy100();
         return !isAwaited;
     }
 

@@ -2,6 +2,7 @@ package pitfalls.step07;
 
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.Result;
+import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
@@ -20,6 +21,9 @@ final class StreamingExchange extends DirectedExchange {
 
     /** The limit for the upstream of the attempt under way. */
     volatile UpstreamSilence silence;
+
+    /** What the attempt under way waits for before it sends the client's body; {@code null} if for nothing. */
+    volatile Expectation expectation;
 
     /** Run before the last bytes of the response are written: from then on Jetty reads the client's connection. */
     final Runnable endWatch;
@@ -72,6 +76,14 @@ final class StreamingExchange extends DirectedExchange {
     void onClientStalled(Result result) {
         if (!(result.getFailure() instanceof TimeoutException timeout)) return;
         stop(proxyToServerRequest, new ProxyError(ProxyError.CLIENT_STALLED, timeout));
+    }
+
+    /** The body is held back until the upstream asks for it, or has not asked for it for a moment. */
+    void expect100(HttpRequest proxyToServerRequest, Runnable sendBody) {
+        var awaited = new Expectation(proxyToServerRequest, sendBody, silence);
+        expectation = awaited;
+        atEnd.push(awaited::end);
+        proxyToServerRequest.onRequestCommit(sent -> awaited.begin(proxy.deadlines, proxy.continueDelay));
     }
 
     /** The attempt was sent, and waits if all connections are in use. */

@@ -7,8 +7,10 @@ import org.eclipse.jetty.client.ContinueProtocolHandler;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpDestination;
+import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -28,6 +30,7 @@ public class StreamingProxy extends DirectedProxy {
     private final Tunnels tunnels = new Tunnels();
     Timeouts timeouts = Timeouts.defaults();
     Duration watchDelay = Duration.ofMillis(200);
+    Duration continueDelay = Duration.ofSeconds(1);
     Deadlines deadlines;
     long clientTimeout;
     private int maxUpstreamConnections = 1000;
@@ -93,7 +96,10 @@ public class StreamingProxy extends DirectedProxy {
         @Override
         public void onSuccess(org.eclipse.jetty.client.Response response) {
             String method = exchange.clientToProxyRequest.getMethod();
-            head.endWithoutInventedLength(method, () -> super.onSuccess(response));
+            head.endWithoutInventedLength(method, () -> {
+                super.onSuccess(response);
+                if (exchange.expectation != null) exchange.expectation.onResponseEnd();
+            });
         }
 
         @Override
@@ -124,6 +130,11 @@ public class StreamingProxy extends DirectedProxy {
         }
         boolean wantsTrailers = exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.TE, Trailers.TRAILERS);
         if (wantsTrailers) Trailers.accept(exchange, proxyToServerRequest);
+        boolean holdsBodyBack =
+                proxyToServerRequest.getHeaders().contains(HttpHeader.EXPECT, HttpHeaderValue.CONTINUE.asString());
+        if (holdsBodyBack && proxyToServerRequest instanceof HttpRequest request) {
+            exchange.expect100(request, onServerToProxyResponse100Continue(clientToProxyRequest, request));
+        }
         InterimResponses.passOn(exchange, proxyToServerRequest);
         tunnels.offer(exchange, proxyToServerRequest);
         super.sendProxyToServerRequest(
@@ -197,6 +208,11 @@ public class StreamingProxy extends DirectedProxy {
     /** For tests of the races between a watch and a response. */
     void setWatchDelay(Duration watchDelay) {
         this.watchDelay = watchDelay;
+    }
+
+    /** For tests, which do not wait for a second. */
+    void setContinueDelay(Duration continueDelay) {
+        this.continueDelay = continueDelay;
     }
 
     /** Nothing that deals with a response waits, so that Jetty need not hand it to a thread that may. */

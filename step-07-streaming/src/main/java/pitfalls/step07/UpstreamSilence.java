@@ -53,7 +53,8 @@ final class UpstreamSilence {
         if (!uploadPauses) run();
     }
 
-    private synchronized void awaitUpload(boolean pauses) {
+    /** The client owes more of its upload, or does no more. */
+    synchronized void awaitUpload(boolean pauses) {
         uploadPauses = pauses;
         if (pauses && proxyToServerRequest.getConnection() instanceof Connection connection) {
             connection.getEndPoint().setIdleTimeout(0);
