@@ -28,14 +28,14 @@ final class DrainingConnector extends ServerConnector {
     }
 
     /**
-     * Takes a moment, because the kernel refuses connections only when no thread waits for one any more. Until then no client may be told to use another
-     * connection: it would get one here, and lose it.
+     * Waits until no thread accepts connections any more, for only then does the kernel refuse them. A client that is told before
+     * that to use another connection would get one here, and lose it.
      */
     @Override
     public CompletableFuture<Void> shutdown() {
         close();
         try {
-            acceptors.await(PATIENCE_MS, TimeUnit.MILLISECONDS);
+            if (isRunning()) acceptors.await(PATIENCE_MS, TimeUnit.MILLISECONDS);
         } catch (InterruptedException x) {
             Thread.currentThread().interrupt();
         }

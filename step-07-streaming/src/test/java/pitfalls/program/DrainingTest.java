@@ -1,6 +1,7 @@
 package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.EOFException;
 import java.net.ConnectException;
@@ -90,10 +91,9 @@ class DrainingTest implements LoopbackTest {
 
         CompletableFuture<Void> stopped = Graceful.shutdown(server);
 
+        assertThatExceptionOfType(ConnectException.class).isThrownBy(this::connect);
         assertThat(client.receiveToEnd()).isEmpty();
         stopped.get(5, TimeUnit.SECONDS);
-        assertThat(org.assertj.core.api.Assertions.catchThrowable(this::connect))
-                .isInstanceOf(ConnectException.class);
     }
 
     @Test
