@@ -40,10 +40,12 @@ public final class RefusedOnce implements AutoCloseable {
         return upstream;
     }
 
-    private void start() {
+    /** Starts the upstream now. */
+    public MockWebServer start() {
         try {
             reserved.close();
             upstream.start(port);
+            return upstream;
         } catch (IOException x) {
             throw new IllegalStateException("cannot open port " + port, x);
         }

@@ -15,6 +15,8 @@ import pitfalls.step04.Verdict.GiveUp;
  *
  * @param attempts how often a request is sent at most, the first time included; 1 is no retry
  * @param backoff the pauses between attempts
+ * @param connectFor how long a request that finds no connection goes on looking for one, counted from the first failure. The
+ *     attempts in that time are neither counted nor in the budget, because nothing is sent. Zero: they are attempts like others
  * @param deadline how long after the first attempt began another one may begin; the last one may take longer
  * @param bufferSize how many bytes of a body are kept for another attempt. A longer body is streamed, and not sent
  *     again once a part of it was. All of them together take {@link RetryingProxy#setReplayMemory} at most
@@ -27,6 +29,7 @@ import pitfalls.step04.Verdict.GiveUp;
 public record RetryPolicy(
         int attempts,
         Backoff backoff,
+        Duration connectFor,
         Duration deadline,
         int bufferSize,
         Set<Integer> statuses,
@@ -115,6 +118,7 @@ public record RetryPolicy(
      *
      * @param attempts 1 or more
      * @param backoff not {@code null}
+     * @param connectFor zero or more
      * @param deadline zero or more
      * @param bufferSize in bytes, zero or more
      * @param statuses some of 502, 503 and 504
@@ -124,6 +128,7 @@ public record RetryPolicy(
     public RetryPolicy {
         statuses = Set.copyOf(statuses);
         Setting.check(attempts >= 1, "attempts", attempts, "1 or more");
+        Setting.check(!connectFor.isNegative(), "connectFor", connectFor, "zero or more");
         Setting.check(!deadline.isNegative(), "deadline", deadline, "zero or more");
         Setting.check(bufferSize >= 0, "bufferSize", bufferSize, "zero or more bytes");
         Setting.check(STATUSES.containsAll(statuses), "statuses", statuses, "some of 502, 503 and 504");
@@ -136,18 +141,21 @@ public record RetryPolicy(
 
     /**
      * The policy to begin with: what is idempotent is sent up to three times within 10 seconds, after pauses of up to 25
-     * and 50 ms, from a buffer of 64 KiB, for 20 % of the requests in flight, or three.
+     * and 50 ms, from a buffer of 64 KiB, for 20 % of the requests in flight, or three. What finds no connection looks for one
+     * for a second, long enough for most restarts.
      *
      * @return that policy, which consents neither to {@link #statuses()} nor to {@link #idempotencyKeys()}
      */
     public static RetryPolicy idempotent() {
         var backoff = new Backoff(Duration.ofMillis(25), Duration.ofMillis(250));
-        return new RetryPolicy(3, backoff, Duration.ofSeconds(10), 65536, Set.of(), false, new Budget(20, 3));
+        var budget = new Budget(20, 3);
+        return new RetryPolicy(
+                3, backoff, Duration.ofSeconds(1), Duration.ofSeconds(10), 65536, Set.of(), false, budget);
     }
 
     /**
      * Decides whether a failed attempt is followed by another one. Deadline and budget are not asked here: they depend on
-     * the time, and on other requests.
+     * the time, and on other requests; nor is {@link #connectFor()}.
      *
      * @param attempt the number of the attempt that has failed, from 1
      * @param outcome how it has failed
@@ -176,7 +184,7 @@ public record RetryPolicy(
      * @return a policy with that many attempts
      */
     public RetryPolicy withAttempts(int attempts) {
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
     /**
@@ -188,7 +196,17 @@ public record RetryPolicy(
      */
     public RetryPolicy withBackoff(Duration first, Duration longest) {
         var backoff = new Backoff(first, longest);
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
+    }
+
+    /**
+     * A policy like this one.
+     *
+     * @param connectFor as in {@link RetryPolicy}
+     * @return a policy that looks for a connection for that long
+     */
+    public RetryPolicy withConnectFor(Duration connectFor) {
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
     /**
@@ -198,7 +216,7 @@ public record RetryPolicy(
      * @return a policy with that deadline
      */
     public RetryPolicy withDeadline(Duration deadline) {
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
     /**
@@ -208,7 +226,7 @@ public record RetryPolicy(
      * @return a policy with a buffer of that many bytes
      */
     public RetryPolicy withBufferSize(int bufferSize) {
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
     /**
@@ -218,7 +236,8 @@ public record RetryPolicy(
      * @return a policy with exactly these
      */
     public RetryPolicy withStatuses(Integer... statuses) {
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, Set.of(statuses), idempotencyKeys, budget);
+        return new RetryPolicy(
+                attempts, backoff, connectFor, deadline, bufferSize, Set.of(statuses), idempotencyKeys, budget);
     }
 
     /**
@@ -228,7 +247,7 @@ public record RetryPolicy(
      * @return a policy with or without that trust
      */
     public RetryPolicy withIdempotencyKeys(boolean idempotencyKeys) {
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
     /**
@@ -240,6 +259,6 @@ public record RetryPolicy(
      */
     public RetryPolicy withBudget(int percent, int minimum) {
         var budget = new Budget(percent, minimum);
-        return new RetryPolicy(attempts, backoff, deadline, bufferSize, statuses, idempotencyKeys, budget);
+        return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 }

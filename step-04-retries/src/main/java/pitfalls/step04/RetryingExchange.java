@@ -45,6 +45,7 @@ public class RetryingExchange extends Exchange {
     /** Whether the attempt under way is not the first one. */
     boolean isRetry;
 
+    private final Connecting connecting;
     private boolean budgeted;
     private ReplayableBody body;
     private Again verdictOnStatus;
@@ -70,6 +71,7 @@ public class RetryingExchange extends Exchange {
         random = proxy.random;
         mayRetry = proxy.mayRetry;
         begin = mayRetry ? clock.instant() : null;
+        connecting = mayRetry ? new Connecting(policy) : null;
         if (mayRetry) {
             meter.inFlight.incrementAndGet();
             atEnd.push(this::release);
@@ -137,13 +139,14 @@ public class RetryingExchange extends Exchange {
     }
 
     private Verdict judge(Outcome outcome, String failure, Duration atLeast) {
+        if (outcome == Outcome.NOT_SENT && !policy.connectFor().isZero()) return judgeUnsent(failure);
         Verdict verdict = verdictOn(outcome, atLeast);
         String next = verdict instanceof Again again
                 ? "the next one in " + again.pause().toMillis() + " ms"
                 : ((GiveUp) verdict).reason();
         LOG.info(
                 "attempt {} of {} failed, {} for {}: {} {}",
-                attempt,
+                attempt - connecting.failures(),
                 policy.attempts(),
                 failure,
                 subject(),
@@ -152,12 +155,24 @@ public class RetryingExchange extends Exchange {
         return verdict;
     }
 
+    /** One line when the search for a connection begins and one when it fails, however many attempts it takes. */
+    private Verdict judgeUnsent(String failure) {
+        Verdict verdict = connecting.onFailure(clock.instant(), begin.plus(policy.deadline()), random);
+        if (verdict instanceof GiveUp giveUp) {
+            LOG.info("not sent, {} for {}: {} {}", failure, subject(), giveUp.reason(), label());
+        } else if (connecting.failures() == 1) {
+            long limit = policy.connectFor().toMillis();
+            LOG.info("not sent, {} for {}: trying for {} ms {}", failure, subject(), limit, label());
+        }
+        return verdict;
+    }
+
     /** Asks the policy, then the deadline, then the budget. */
     private Verdict verdictOn(Outcome outcome, Duration atLeast) {
         String method = clientToProxyRequest.getMethod();
         boolean replayable = body == null || body.isReplayable();
         boolean hasKey = hasIdempotencyKey(proxyToServerRequest);
-        Verdict verdict = policy.verdict(attempt, outcome, method, hasKey, replayable);
+        Verdict verdict = policy.verdict(attempt - connecting.failures(), outcome, method, hasKey, replayable);
         if (!(verdict instanceof Again again)) return verdict;
         var pause = Duration.ofNanos(random.nextLong(again.pause().toNanos() + 1)); // full jitter
         if (pause.compareTo(atLeast) < 0) pause = atLeast;

@@ -19,7 +19,7 @@ class RetriedFailuresTest implements LoopbackTest {
     @EnabledOnOs({OS.LINUX, OS.MAC})
     void a_connect_timeout_is_tried_again_for_a_POST_too() throws Exception {
         try (var upstream = new FullBacklog()) {
-            var proxy = newProxy(upstream.target(), IDEMPOTENT.withAttempts(2));
+            var proxy = newProxy(upstream.target(), IDEMPOTENT.withAttempts(2).withConnectFor(Duration.ZERO));
             var client = loopback.connect(loopback.serve(proxy));
             FullBacklog.setConnectTimeout(proxy, Duration.ofMillis(50));
 
@@ -32,7 +32,7 @@ class RetriedFailuresTest implements LoopbackTest {
 
     @Test
     void an_unknown_host_is_tried_again_too() throws Exception {
-        var proxy = newProxy("http://" + "x".repeat(64) + ".internal", IDEMPOTENT);
+        var proxy = newProxy("http://" + "x".repeat(64) + ".internal", IDEMPOTENT.withConnectFor(Duration.ZERO));
         var client = loopback.connect(loopback.serve(proxy));
 
         assertThat(client.sendRequest("POST /x").receiveResponse().status()).isEqualTo(502);

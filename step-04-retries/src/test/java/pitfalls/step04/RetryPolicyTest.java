@@ -26,7 +26,14 @@ class RetryPolicyTest {
 
         assertThat(policy)
                 .isEqualTo(new RetryPolicy(
-                        3, backoff, Duration.ofSeconds(10), 64 * 1024, Set.of(), false, new Budget(20, 3)));
+                        3,
+                        backoff,
+                        Duration.ofSeconds(1),
+                        Duration.ofSeconds(10),
+                        64 * 1024,
+                        Set.of(),
+                        false,
+                        new Budget(20, 3)));
         assertThat(RetryPolicy.none().attempts()).isEqualTo(1);
     }
 
@@ -91,6 +98,7 @@ class RetryPolicyTest {
     @Test
     void a_value_at_the_end_of_its_range_is_accepted() {
         assertThat(policy.withBufferSize(0).bufferSize()).isZero();
+        assertThat(policy.withConnectFor(Duration.ZERO).connectFor()).isZero();
         assertThat(policy.withDeadline(Duration.ZERO).deadline()).isZero();
         assertThat(policy.withBudget(0, 0).budget()).isEqualTo(new Budget(0, 0));
         assertThat(policy.withBudget(100, 0).budget()).isEqualTo(new Budget(100, 0));
@@ -106,6 +114,9 @@ class RetryPolicyTest {
                 refused(
                         () -> policy.withBackoff(Duration.ofMillis(2), Duration.ofMillis(1)),
                         "longest must be not shorter than the first, not PT0.001S"),
+                refused(
+                        () -> policy.withConnectFor(Duration.ofMillis(-1)),
+                        "connectFor must be zero or more, not PT-0.001S"),
                 refused(
                         () -> policy.withDeadline(Duration.ofMillis(-1)),
                         "deadline must be zero or more, not PT-0.001S"),

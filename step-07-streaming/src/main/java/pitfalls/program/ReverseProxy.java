@@ -84,6 +84,14 @@ public final class ReverseProxy implements Callable<Integer> {
     private int retries;
 
     @Option(
+            names = "--retry-for",
+            paramLabel = "TIME",
+            description =
+                    "With --retries: while the upstream cannot be connected to, as during a restart, try again for"
+                            + " this time. Such attempts do not count as retries, since nothing is sent. Default: 1s.")
+    private Duration retryFor;
+
+    @Option(
             names = "--hop-mark",
             paramLabel = "NAME",
             description =
@@ -361,7 +369,7 @@ public final class ReverseProxy implements Callable<Integer> {
             Setting.check(
                     maxUpstreamConnections >= 1, "--max-upstream-connections", maxUpstreamConnections, "1 or more");
             Setting.check(!connectionTimeout.isZero(), "--connection-timeout", "0s", "0.001s or more");
-            proxy.setRetryPolicy(RetryPolicy.idempotent().withAttempts(retries + 1));
+            proxy.setRetryPolicy(newRetryPolicy());
             if (hopMark != null) proxy.setHopMark(hopMark);
             if (noVia && via != null) {
                 throw new IllegalArgumentException("--via and --no-via contradict each other: give one of them");
@@ -384,6 +392,14 @@ public final class ReverseProxy implements Callable<Integer> {
         } catch (IllegalArgumentException x) {
             throw new ParameterException(spec.commandLine(), x.getMessage(), x);
         }
+    }
+
+    private RetryPolicy newRetryPolicy() {
+        RetryPolicy policy = RetryPolicy.idempotent().withAttempts(retries + 1);
+        if (retryFor == null) return policy;
+        Setting.check(retries > 0, "--retries", retries, "1 or more where --retry-for is given");
+        boolean isLonger = retryFor.compareTo(policy.deadline()) > 0;
+        return policy.withConnectFor(retryFor).withDeadline(isLonger ? retryFor : policy.deadline());
     }
 
     private String pseudonym() {

@@ -44,6 +44,8 @@ class ReverseProxyTest implements LoopbackTest {
                         "--route=X-Tenant=red=ftp://x >> 'ftp://x' is no address of an upstream",
                         "--retries=-1 --target=:1 >> --retries must be between 0 and 100, not -1",
                         "--retries=2147483647 --target=:1 >> --retries must be between 0 and 100, not 2147483647",
+                        "--retry-for=1s --target=:1 >> --retries must be 1 or more where --retry-for is given, not 0",
+                        "--retry-for=soon >> 'soon' is no time",
                         "--retries=often >> 'often' is not an int",
                         "--hop-mark=Host --target=:1 >> 'Host' is no name for a mark",
                         "--via=a,b --target=:1 >> --via must be a name without spaces or commas, such as edge-a, not 'a,b'",
@@ -102,6 +104,7 @@ class ReverseProxyTest implements LoopbackTest {
                 .parseArgs(
                         "--target=:8081",
                         "--retries=2",
+                        "--retry-for=20s",
                         "--hop-mark=X-Mark",
                         "--via=edge-a",
                         "--connection-timeout=1s",
@@ -115,6 +118,8 @@ class ReverseProxyTest implements LoopbackTest {
         var proxy = program.newProxy();
 
         assertThat(proxy.getRetryPolicy().attempts()).isEqualTo(3);
+        assertThat(proxy.getRetryPolicy().connectFor()).isEqualTo(Duration.ofSeconds(20));
+        assertThat(proxy.getRetryPolicy().deadline()).isEqualTo(Duration.ofSeconds(20));
         assertThat(proxy.getHopMark().isOn(HttpFields.build().add("X-Mark", "1"), "edge-a"))
                 .isTrue();
         assertThat(proxy.getViaHost()).isEqualTo("edge-a");
