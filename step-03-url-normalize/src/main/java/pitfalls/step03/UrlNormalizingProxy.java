@@ -33,6 +33,8 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
 
     private static final ProxyError.Kind CONNECT_METHOD =
             new ProxyError.Kind(501, "http_request_denied", "CONNECT is for forward proxies. This is a reverse proxy.");
+    private static final ProxyError.Kind MANGLED_METHOD = new ProxyError.Kind(
+            400, "http_request_error", "The request's method has a character that no method can have.");
     private static final ProxyError.Kind MANGLED_TARGET = new ProxyError.Kind(
             400,
             "http_request_error",
@@ -74,11 +76,14 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
         return VerbatimRequest.of(getHttpClient(), clientToProxyRequest.getMethod(), uri);
     }
 
-    /** Refuses what has no target that could be forwarded. */
+    /** Refuses what has no method or no target that could be forwarded. */
     @Override
     protected void forward(Exchange exchange) {
         Request clientToProxyRequest = exchange.clientToProxyRequest;
-        if (HttpMethod.CONNECT.is(clientToProxyRequest.getMethod())) throw new Refused(CONNECT_METHOD);
+        String method = clientToProxyRequest.getMethod();
+        if (HttpMethod.CONNECT.is(method)) throw new Refused(CONNECT_METHOD);
+        boolean isCommon = HttpMethod.fromString(method) != null;
+        if (!isCommon && !isToken(method)) throw new Refused(MANGLED_METHOD);
         if (!isSendable(clientToProxyRequest.getHttpURI().getPathQuery())) throw new Refused(MANGLED_TARGET);
         super.forward(exchange);
     }
@@ -106,6 +111,11 @@ public class UrlNormalizingProxy extends ErrorHandlingProxy {
     protected void doStart() throws Exception {
         super.doStart();
         ServerName.configure(getHttpClient()); // also one that was given to the proxy
+    }
+
+    /** What RFC 9110, section 5.6.2, calls a token. Jetty's parser does not look at the first character of a method. */
+    static boolean isToken(String method) {
+        return method.matches("[!#$%&'*+.^_`|~0-9A-Za-z-]+");
     }
 
     /** An HTTP/2 client can send what would break an HTTP/1.1 request line; what was not UTF-8 is lost already. */

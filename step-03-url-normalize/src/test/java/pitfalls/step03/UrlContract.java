@@ -209,6 +209,37 @@ public interface UrlContract extends LoopbackTest {
         assertThat(upstream.getRequestCount()).isZero();
     }
 
+    @TestFactory
+    default Stream<DynamicTest> a_method_that_is_no_token_is_refused_and_reaches_nobody() {
+        return Stream.of("@GET", "[GET", "\"GET", "=GET")
+                .map(method -> DynamicTest.dynamicTest(method, () -> {
+                    var upstream = loopback.upstream(ok());
+                    var client = loopback.connect(loopback.serve(newProxy(targetOf(upstream))));
+
+                    var response = client.sendRequest(method + " /x").receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(400);
+                    assertThat(upstream.getRequestCount()).isZero();
+                }));
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_method_that_nobody_knows_is_passed_on() {
+        return Stream.of("PURGE", "get", "M-SEARCH", "!#$%&'*+-.^_`|~9")
+                .map(method -> DynamicTest.dynamicTest(method, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        String head = connection.receiveHead();
+                        boolean isSame = head.startsWith(method + " /x HTTP/1.1\r\n");
+                        connection.send("HTTP/1.1 " + (isSame ? 200 : 400) + " Done\r\nContent-Length: 0\r\n\r\n");
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    var response = client.sendRequest(method + " /x").receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(200);
+                }));
+    }
+
     @Test
     default void a_URL_that_cannot_survive_is_refused() throws Exception {
         var upstream = loopback.upstream(ok());

@@ -27,12 +27,21 @@ final class Http2Request {
 
     /** Sends the head alone, on a connection of its own. */
     Http2Request(URI server, HttpFields fields) throws Exception {
-        this(connect(server), server, fields);
+        this(connect(server), server, "POST", fields);
+    }
+
+    /** The same with another method. */
+    Http2Request(URI server, String method, HttpFields fields) throws Exception {
+        this(connect(server), server, method, fields);
     }
 
     /** Sends the head alone, on a connection that may have other requests. */
     Http2Request(Session session, URI server, HttpFields fields) throws Exception {
-        var request = new MetaData.Request("POST", HttpURI.from(server + "/x"), HttpVersion.HTTP_2, fields);
+        this(session, server, "POST", fields);
+    }
+
+    private Http2Request(Session session, URI server, String method, HttpFields fields) throws Exception {
+        var request = new MetaData.Request(method, HttpURI.from(server + "/x"), HttpVersion.HTTP_2, fields);
         stream = session.newStream(new HeadersFrame(request, null, false), new Stream.Listener() {
                     @Override
                     public void onHeaders(Stream stream, HeadersFrame frame) {
