@@ -22,32 +22,53 @@ public final class ForwardedFields {
     private static final String PREFIX = "X-Forwarded-Prefix";
     private static final Set<HttpHeader> LISTS = EnumSet.of(HttpHeader.FORWARDED, HttpHeader.X_FORWARDED_FOR);
 
+    /** What proxies and their vendors call the address of a client, beside the two families. */
+    private static final Set<String> CLIENT_ADDRESSES = Set.of(
+            "x-real-ip",
+            "true-client-ip",
+            "client-ip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "x-original-forwarded-for",
+            "x-remote-ip",
+            "x-remote-addr",
+            "x-originating-ip",
+            "proxy-client-ip",
+            "wl-proxy-client-ip",
+            "cf-connecting-ip",
+            "cf-connecting-ipv6",
+            "fastly-client-ip",
+            "fly-client-ip",
+            "x-azure-clientip",
+            "x-envoy-external-address");
+
     private ForwardedFields() {}
 
     /**
-     * Tells the fields of both families, also those that no proxy writes any more, and those with underscores, which some
-     * upstreams take for hyphens.
+     * Tells the fields of both families, also those that no proxy writes any more, and the fields that tell a client's address by
+     * another name, such as {@code X-Real-IP}. Some upstreams take underscores for hyphens, so these count as hyphens.
      *
      * @param name the name of a field
      * @return whether it says something of the client that only a proxy may say
      */
     public static boolean isForwardedField(String name) {
         String plain = name.toLowerCase(Locale.ROOT).replace('_', '-');
-        return plain.startsWith("x-forwarded") || plain.equals("forwarded");
+        return plain.startsWith("x-forwarded") || plain.startsWith("forwarded") || CLIENT_ADDRESSES.contains(plain);
     }
 
     /** Takes out of the copy what the client says of itself, and leaves what a proxy has written under such a name. */
     static void drop(HttpFields clientToProxyFields, HttpFields.Mutable copy) {
         for (HttpField said : clientToProxyFields) {
             String name = said.getLowerCaseName();
-            if (!name.contains("forwarded") || !isForwardedField(name)) continue;
+            boolean mayBeOne = name.contains("forwarded") || name.contains("ip") || name.contains("addr");
+            if (!mayBeOne || !isForwardedField(name)) continue;
             for (var field = copy.iterator(); field.hasNext(); ) {
                 if (field.next() == said) field.remove();
             }
         }
     }
 
-    /** These fields without both families. */
+    /** These fields without those that only a proxy may write. */
     static HttpFields without(HttpFields fields) {
         var rest = HttpFields.build(fields);
         drop(fields, rest);

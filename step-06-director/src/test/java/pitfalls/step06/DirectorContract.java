@@ -163,6 +163,41 @@ public interface DirectorContract extends LoopbackTest {
                         + " for=127.0.0.1;host=\"www.example.com\";proto=http");
     }
 
+    @TestFactory
+    default Stream<DynamicTest> an_address_by_another_name_is_dropped_unless_the_peer_is_trusted() {
+        return Stream.of(
+                        "X-Real-IP",
+                        "x-real-ip",
+                        "X_Real_IP",
+                        "True-Client-IP",
+                        "Client-IP",
+                        "X-Client-IP",
+                        "X-Cluster-Client-IP",
+                        "CF-Connecting-IP",
+                        "Fastly-Client-IP",
+                        "X-Original-Forwarded-For",
+                        "X-Remote-Addr",
+                        "X-Envoy-External-Address",
+                        "Forwarded-For")
+                .map(name -> DynamicTest.dynamicTest(name, () -> {
+                    var upstream = loopback.upstream(ok(), ok());
+                    var director = Director.fixed(targetOf(upstream));
+                    var trusting = newProxy(director, RetryPolicy.none(), "127.0.0.0/8");
+
+                    loopback.connect(loopback.serve(newProxy(director)))
+                            .sendRequest("GET /x", name + ": 6.6.6.6", "X-Zip: kept")
+                            .receiveResponse();
+                    loopback.connect(loopback.serve(trusting))
+                            .sendRequest("GET /x", name + ": 6.6.6.6")
+                            .receiveResponse();
+
+                    var untrusted = received(upstream).getHeaders();
+                    assertThat(untrusted.get(name)).isNull();
+                    assertThat(untrusted.get("X-Zip")).isEqualTo("kept");
+                    assertThat(received(upstream).getHeaders().get(name)).isEqualTo("6.6.6.6");
+                }));
+    }
+
     @Test
     default void what_a_trusted_peer_does_not_say_is_added() throws Exception {
         var upstream = loopback.upstream(ok());

@@ -6,8 +6,10 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
+import java.net.InetAddress;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.eclipse.jetty.client.Destination;
@@ -319,6 +321,30 @@ class DirectorTest {
                     .map(range -> DynamicTest.dynamicTest("'" + range + "'", () -> assertThatIllegalArgumentException()
                             .isThrownBy(() -> new DirectedProxy(":8081").setTrustedPeers(range))
                             .withMessageStartingWith("'" + range + "' is no range of addresses")));
+        }
+
+        @TestFactory
+        Stream<DynamicTest> everybody_can_be_trusted_and_the_log_warns_of_it() {
+            return Stream.of("0.0.0.0/0", "::/0", "0:0::0/0")
+                    .map(range -> DynamicTest.dynamicTest(range, () -> {
+                        boolean isIPv6 = range.contains(":");
+                        try (var log = LogLines.of("pitfalls")) {
+                            var peers = TrustedPeers.parse(range);
+
+                            assertThat(log.lines())
+                                    .singleElement()
+                                    .asString()
+                                    .startsWith("WARN every client that connects over " + (isIPv6 ? "IPv6" : "IPv4"));
+                            for (String address : List.of("0.0.0.0", "127.0.0.1", "128.0.0.0", "255.255.255.255")) {
+                                assertThat(peers.contains(InetAddress.getByName(address)))
+                                        .isNotEqualTo(isIPv6);
+                            }
+                            for (String address : List.of("::", "::1", "8000::", "ffff::1")) {
+                                assertThat(peers.contains(InetAddress.getByName(address)))
+                                        .isEqualTo(isIPv6);
+                            }
+                        }
+                    }));
         }
 
         @Test
