@@ -14,15 +14,20 @@ final class ErrorLog {
 
     private ErrorLog() {}
 
-    /** Logs what became of a request, and why; at INFO if the client is to blame. The stack trace is for DEBUG. */
+    /**
+     * Logs what became of a request, and why; at INFO and with the client's address if the client is to blame. The stack trace is
+     * for DEBUG.
+     */
     static void line(String verb, ProxyError error, Exchange exchange) {
-        LOG.atLevel(error.isClientFault() ? Level.INFO : Level.WARN)
+        boolean isClientFault = error.isClientFault();
+        LOG.atLevel(isClientFault ? Level.INFO : Level.WARN)
                 .log(
-                        "{} {} {} for {}: {} {}",
+                        "{} {} {} for {}{}: {} {}",
                         verb,
                         error.kind().status(),
                         error.kind().type(),
                         exchange.subject(),
+                        isClientFault ? " from " + Request.getRemoteAddr(exchange.clientToProxyRequest) : "",
                         summary(error.cause()),
                         exchange.label());
         LOG.debug("the cause in full {}", exchange.label(), error.cause());
@@ -45,7 +50,7 @@ final class ErrorLog {
         String method = clientToProxyRequest.getMethod();
         String path = clientToProxyRequest.getHttpURI().getPath();
         if (method.equals("BAD")) { // as Jetty calls a request whose first line it cannot read
-            return "an unreadable request from " + Request.getRemoteAddr(clientToProxyRequest);
+            return "an unreadable request";
         }
         String text = printable(method + " " + path);
         return text.length() <= LONGEST_SUBJECT ? text : text.substring(0, LONGEST_SUBJECT) + "...";

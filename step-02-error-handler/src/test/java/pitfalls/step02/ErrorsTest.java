@@ -361,7 +361,8 @@ class ErrorsTest {
                 assertThat(response.body()).contains("The shop is closed on Sundays.");
                 assertThat(log.lines())
                         .containsExactly(
-                                "INFO answered 403 http_request_denied for GET /x to no upstream: refused [request ID]");
+                                "INFO answered 403 http_request_denied for GET /x to no upstream from 127.0.0.1:"
+                                        + " refused [request ID]");
             }
         }
 

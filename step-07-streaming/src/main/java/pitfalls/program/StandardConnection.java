@@ -1,8 +1,11 @@
 package pitfalls.program;
 
+import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import org.eclipse.jetty.http.HttpCompliance;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpField;
@@ -15,12 +18,20 @@ import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.internal.HttpConnection;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A client's connection on which HTTP/1.1 is what its standard says. Jetty is stricter than that in places, and laxer in others,
  * and no handler could help.
  */
 class StandardConnection extends HttpConnection {
+    private static final Logger LOG = LoggerFactory.getLogger(StandardConnection.class);
+
+    /** Those that IANA has registered. The proxy refuses all of them but {@code chunked}, with a 501. */
+    private static final Set<String> TRANSFER_CODINGS =
+            Set.of("chunked", "gzip", "x-gzip", "deflate", "compress", "x-compress");
+
     private MessageHandler handler; // set while the superclass is constructed
 
     StandardConnection(HttpConfiguration configuration, Connector connector, EndPoint endPoint) {
@@ -36,7 +47,10 @@ class StandardConnection extends HttpConnection {
     @Override
     protected HttpParser newHttpParser(HttpCompliance compliance) {
         HttpConfiguration configuration = getHttpConfiguration();
-        var parser = new StartLineParser(handler, configuration.getRequestHeaderSize(), compliance);
+        String address = getEndPoint().getRemoteSocketAddress() instanceof InetSocketAddress peer
+                ? peer.getAddress().getHostAddress()
+                : "an unknown address";
+        var parser = new StartLineParser(handler, configuration.getRequestHeaderSize(), compliance, address);
         parser.setHeaderCacheSize(configuration.getHeaderCacheSize());
         parser.setHeaderCacheCaseSensitive(configuration.isHeaderCacheCaseSensitive());
         return parser;
@@ -67,9 +81,18 @@ class StandardConnection extends HttpConnection {
             super.startRequest(method, uri, version);
         }
 
-        /** Holds back what may have to be ignored. */
+        /**
+         * Holds back what may have to be ignored, and refuses a coding that does not exist, with which somebody may try out how the
+         * proxy reads it.
+         */
         @Override
         public void parsedHeader(HttpField field) {
+            if (field.getHeader() == HttpHeader.TRANSFER_ENCODING) {
+                for (String coding : field.getValueList()) {
+                    if (TRANSFER_CODINGS.contains(coding.toLowerCase(Locale.ROOT))) continue;
+                    throw new HttpException.RuntimeException(HttpStatus.BAD_REQUEST_400, "Unknown transfer coding");
+                }
+            }
             if (field.getHeader() == HttpHeader.UPGRADE) {
                 upgrades.add(field);
                 return;
@@ -113,11 +136,14 @@ class StandardConnection extends HttpConnection {
         private static final long HTTP_SLASH = 0x48_54_54_50_2FL;
         private static final long UPPER_CASE = 0xDF_DF_DF_DF_FFL;
 
+        private final String clientAddress;
         private long lastBytes;
         private boolean versionInLowerCase;
 
-        private StartLineParser(RequestHandler handler, int maxHeaderBytes, HttpCompliance compliance) {
+        private StartLineParser(
+                RequestHandler handler, int maxHeaderBytes, HttpCompliance compliance, String clientAddress) {
             super(handler, maxHeaderBytes, compliance);
+            this.clientAddress = clientAddress;
         }
 
         @Override
@@ -125,6 +151,14 @@ class StandardConnection extends HttpConnection {
             boolean inStartLine = getState().ordinal() < State.HEADER.ordinal();
             if (inStartLine) lookAhead(buffer);
             return super.parseNext(buffer);
+        }
+
+        /** Of a body that it cannot read, Jetty tells nobody why. */
+        @Override
+        protected void badMessage(HttpException failure) {
+            boolean isInBody = getState().ordinal() > State.HEADER.ordinal();
+            if (isInBody) LOG.info("malformed body from {}: {}", clientAddress, failure.getReason());
+            super.badMessage(failure);
         }
 
         /** A start line may come in pieces, and after empty lines. */

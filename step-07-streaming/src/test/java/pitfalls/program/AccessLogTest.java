@@ -56,7 +56,7 @@ class AccessLogTest implements LoopbackTest {
     @Test
     void attempts_are_counted() throws Exception {
         String target = loopback.refusing();
-        var client = loopback.connect(serve(target, "--retries=1"));
+        var client = loopback.connect(serve(target, "--retries=1", "--retry-for=0s"));
 
         client.sendRequest("GET /x").receiveResponse();
 

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step07.StreamingProxy;
+import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.ScriptedUpstream;
 
@@ -154,6 +155,66 @@ class ClientConnectionFactoryTest implements LoopbackTest {
 
                     assertThat(client.receiveResponse().status()).isEqualTo(505);
                     assertThat(inPieces.receiveResponse().status()).isEqualTo(505);
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_transfer_coding_that_does_not_exist_is_a_400_and_ends_the_connection() {
+        return Stream.of(
+                        "Transfer-Encoding: xchunked\r\nTransfer-Encoding: chunked",
+                        "Transfer-Encoding: chunked\r\nTransfer-Encoding: xchunked",
+                        "Transfer-Encoding: xchunked, chunked",
+                        "Transfer-Encoding: xchunked",
+                        "Transfer-Encoding: identity, chunked")
+                .map(fields -> DynamicTest.dynamicTest(fields.replace("\r\n", ", "), () -> {
+                    var upstream = loopback.scripted(echo());
+                    var client = loopback.connect(serve(upstream.target()));
+
+                    var response = client.sendRequest("POST /x", fields).receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(400);
+                    assertThat(response.field("Connection")).containsExactly("close");
+                    assertThat(upstream.connections()).isZero();
+                }));
+    }
+
+    @Test
+    void a_registered_coding_goes_on_to_the_proxy_which_does_not_know_it() throws Exception {
+        var upstream = loopback.scripted(echo());
+        var address = serve(upstream.target());
+
+        var known = loopback.connect(address)
+                .sendRequest("POST /x", "Transfer-Encoding: Chunked")
+                .send("0\r\n\r\n")
+                .receiveResponse();
+        var registered = loopback.connect(address)
+                .sendRequest("POST /x", "Transfer-Encoding: GZIP, chunked")
+                .send("0\r\n\r\n")
+                .receiveResponse();
+
+        assertThat(known.status()).isEqualTo(200);
+        assertThat(registered.status()).isEqualTo(501);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_malformed_body_is_a_line_in_the_log_with_the_address_and_the_reason() {
+        return Stream.of("0x1\r\na\r\n", "1\r\naX", "1;\u0001=x\r\n", "0\r\nX Y: z\r\n\r\n")
+                .map(body -> DynamicTest.dynamicTest(body.replaceAll("[^ -~]", "."), () -> {
+                    var upstream = loopback.upstream(); // which never answers
+                    var client = loopback.connect(serve(targetOf(upstream)));
+
+                    try (var log = LogLines.of(StandardConnection.class.getName())) {
+                        var response = client.sendRequest("POST /x", "Transfer-Encoding: chunked")
+                                .send(body)
+                                .receiveResponse();
+
+                        assertThat(response.status()).isEqualTo(400);
+                        assertThat(log.lines())
+                                .singleElement()
+                                .asString()
+                                .startsWith("INFO malformed body from 127.0.0.1: ")
+                                .doesNotContain("EOF");
+                    }
                 }));
     }
 

@@ -52,7 +52,8 @@ class ServerErrorsTest implements LoopbackTest {
             assertThat(log.lines())
                     .singleElement()
                     .asString()
-                    .startsWith("INFO answered 400 http_request_error for GET /a%2Fb to no upstream: refused: ");
+                    .startsWith("INFO answered 400 http_request_error for GET /a%2Fb to no upstream from 127.0.0.1:"
+                            + " refused: ");
         }
     }
 }
