@@ -327,7 +327,7 @@ public final class ReverseProxy implements Callable<Integer> {
 
     /** The server that the options describe, not started. */
     Server newServer() {
-        var server = new Server();
+        var server = new Server(new ServerThreads());
         ServerConnector connector = listen.newConnector(server, newConnectionFactory());
         connector.setIdleTimeout(idleTimeout.toMillis());
         server.addConnector(connector);
