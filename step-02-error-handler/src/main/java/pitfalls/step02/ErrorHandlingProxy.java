@@ -3,7 +3,6 @@ package pitfalls.step02;
 import java.util.Objects;
 import java.util.function.Function;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
@@ -217,7 +216,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
     /** As in step 1, with connections that tell how they end. */
     @Override
     protected HttpClient newHttpClient() {
-        return new HttpClient(new HttpClientTransportOverHTTP(new UpstreamConnector()));
+        return new HttpClient(new UpstreamTransport());
     }
 
     /**

@@ -113,6 +113,8 @@ public record ProxyError(Kind kind, Throwable cause) {
     public static final Kind INTERNAL =
             new Kind(500, "proxy_internal_error", "The proxy failed. Its log tells its operator more.");
 
+    private static final String NO_DESCRIPTOR = "Too many open files"; // as Linux and the other Unixes put it
+
     /**
      * A kind of error. The constants of {@link ProxyError} are those of this step; whoever has another reason to refuse
      * a request makes a kind for it.
@@ -198,6 +200,7 @@ public record ProxyError(Kind kind, Throwable cause) {
         if (failure instanceof SocketTimeoutException || failure instanceof TimeoutException) return CONNECT_TIMEOUT;
         if (failure instanceof ConnectException) return CONNECTION_REFUSED;
         if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT; // Jetty's queue is full
+        if (failure instanceof SocketException && NO_DESCRIPTOR.equals(failure.getMessage())) return CONNECTION_LIMIT;
         return failure instanceof IOException ? UNREACHABLE : INTERNAL;
     }
 

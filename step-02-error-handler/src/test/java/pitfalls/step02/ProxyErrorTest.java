@@ -39,6 +39,7 @@ class ProxyErrorTest {
                 row(new UnresolvedAddressException(), NOT_SENT, ProxyError.UNKNOWN_HOST),
                 row(new NoRouteToHostException("No route to host"), NOT_SENT, ProxyError.UNREACHABLE),
                 row(new BindException("Cannot assign requested address"), NOT_SENT, ProxyError.UNREACHABLE),
+                row(new SocketException("Too many open files"), NOT_SENT, ProxyError.CONNECTION_LIMIT),
                 row(new SocketException("Could not connect to h:1"), NOT_SENT, ProxyError.UNREACHABLE),
                 row(new SocketTimeoutException("Connect Timeout"), NOT_SENT, ProxyError.CONNECT_TIMEOUT),
                 row(new TimeoutException("DNS timeout 15000 ms"), NOT_SENT, ProxyError.CONNECT_TIMEOUT),
