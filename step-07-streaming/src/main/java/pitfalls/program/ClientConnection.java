@@ -67,15 +67,29 @@ final class ClientConnection extends StandardConnection {
      */
     void drain() {
         if (getParser().isStart()) {
-            long idleFor = getEndPoint() instanceof IdleTimeout endPoint ? endPoint.getIdleFor() : MOMENT_MS;
-            after(Math.max(0, MOMENT_MS - idleFor), this::closeIfIdle);
+            after(Math.max(0, MOMENT_MS - idleForMs()), this::closeIfIdle);
         } else if (getParser().isClose()) {
             getEndPoint().setIdleTimeout(MOMENT_MS);
         }
     }
 
+    /** Whether nothing of a request has arrived, and no request is served; not within a moment after something was. */
+    boolean isIdle() {
+        return !draining && getParser().isStart() && getHttpChannel().getRequest() == null && idleForMs() >= MOMENT_MS;
+    }
+
+    /** Whether it was idle when {@link #closeIfIdle} was called, and is still open. */
+    boolean isClosing() {
+        return draining && getParser().isStart();
+    }
+
+    /** How long nothing was sent or received. */
+    long idleForMs() {
+        return getEndPoint() instanceof IdleTimeout endPoint ? endPoint.getIdleFor() : MOMENT_MS;
+    }
+
     /** Reads once more: a request that has arrived is served, and without one {@link #fillInterested} closes the connection. */
-    private void closeIfIdle() {
+    void closeIfIdle() {
         draining = true;
         boolean isWaiting = getHttpChannel().getRequest() == null;
         if (isWaiting && getEndPoint() instanceof AbstractEndPoint endPoint) {

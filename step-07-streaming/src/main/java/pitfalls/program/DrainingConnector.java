@@ -16,7 +16,7 @@ import org.eclipse.jetty.server.ServerConnector;
  *
  * <p>Jetty's own gives every connection, idle or not, one second without a byte, which would cut a client that pauses.
  */
-final class DrainingConnector extends ServerConnector {
+class DrainingConnector extends ServerConnector {
     private static final long PATIENCE_MS = 1000;
 
     private final CountDownLatch acceptors;

@@ -2,7 +2,6 @@ package pitfalls.program;
 
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
-import org.eclipse.jetty.server.ServerConnector;
 import picocli.CommandLine.TypeConversionException;
 import pitfalls.step03.Upstream;
 
@@ -34,8 +33,8 @@ record ListenAddress(String host, int port) {
     }
 
     /** A connector that listens here. */
-    ServerConnector newConnector(Server server, HttpConnectionFactory http) {
-        var connector = new DrainingConnector(server, http);
+    LimitedConnector newConnector(Server server, HttpConnectionFactory http) {
+        var connector = new LimitedConnector(server, http);
         connector.setHost(host);
         connector.setPort(port);
         return connector;

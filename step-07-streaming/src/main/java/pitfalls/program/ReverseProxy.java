@@ -247,8 +247,18 @@ public final class ReverseProxy implements Callable<Integer> {
             description = "Append a line for each request to this file, or print it if this is -.")
     private Path accessLog;
 
+    @Option(
+            names = "--backlog",
+            paramLabel = "N",
+            defaultValue = "65535",
+            description = "Let up to N clients wait until their connection is accepted, if the kernel permits as many"
+                    + " (net.core.somaxconn). Default: ${DEFAULT-VALUE}.")
+    private int backlog;
+
     @Spec
     private CommandSpec spec;
+
+    private final Descriptors descriptors = Descriptors.ofProcess();
 
     /** Instances are made by picocli. */
     ReverseProxy() {}
@@ -328,8 +338,10 @@ public final class ReverseProxy implements Callable<Integer> {
     /** The server that the options describe, not started. */
     Server newServer() {
         var server = new Server(new ServerThreads());
-        ServerConnector connector = listen.newConnector(server, newConnectionFactory());
+        LimitedConnector connector = listen.newConnector(server, newConnectionFactory());
         connector.setIdleTimeout(idleTimeout.toMillis());
+        connector.setMaxConnections(descriptors.clients());
+        connector.setAcceptQueueSize(backlog);
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
         server.setHandler(new DrainingHandler(proxy));
@@ -368,6 +380,7 @@ public final class ReverseProxy implements Callable<Integer> {
             Setting.check(retries >= 0 && retries <= 100, "--retries", retries, "between 0 and 100");
             Setting.check(
                     maxUpstreamConnections >= 1, "--max-upstream-connections", maxUpstreamConnections, "1 or more");
+            Setting.check(backlog >= 1, "--backlog", backlog, "1 or more");
             Setting.check(!connectionTimeout.isZero(), "--connection-timeout", "0s", "0.001s or more");
             proxy.setRetryPolicy(newRetryPolicy());
             if (hopMark != null) proxy.setHopMark(hopMark);
@@ -381,7 +394,7 @@ public final class ReverseProxy implements Callable<Integer> {
             }
             proxy.setTimeouts(new Timeouts(
                     connectionTimeout, responseTimeout, headTimeout, streamTimeout, clientTimeout, upgradedTimeout));
-            proxy.setMaxUpstreamConnections(maxUpstreamConnections);
+            proxy.setMaxUpstreamConnections(Math.min(maxUpstreamConnections, descriptors.upstream()));
             proxy.setPreserveHost(host == HostSent.client);
             if (mapLocation != null) proxy.setMapsLocation(mapLocation);
             proxy.setTrustedPeers(trustedPeers.toArray(String[]::new));

@@ -56,6 +56,7 @@ class ReverseProxyTest implements LoopbackTest {
                         "--stop-timeout=99999999999999h >> '99999999999999h' is no time: write 0.5s",
                         "--connection-timeout=0s --target=:1 >> --connection-timeout must be 0.001s or more, not 0s",
                         "--max-upstream-connections=0 --target=:1 >> --max-upstream-connections must be 1 or more, not 0",
+                        "--backlog=0 --target=:1 >> --backlog must be 1 or more, not 0",
                         "--max-head-size=0 --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '0'",
                         "--max-head-size=2m --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '2m'",
                         "--max-head-size=64kB --target=:1 >> a size must be between 1k and 1m",
@@ -138,7 +139,12 @@ class ReverseProxyTest implements LoopbackTest {
     void the_limits_for_a_connection_without_a_request_have_options_too() throws Exception {
         var program = new ReverseProxy();
         ReverseProxy.commandLine(program)
-                .parseArgs("--listen=127.0.0.1:0", "--target=:1", "--request-head-timeout=0.2s", "--idle-timeout=5m");
+                .parseArgs(
+                        "--listen=127.0.0.1:0",
+                        "--target=:1",
+                        "--request-head-timeout=0.2s",
+                        "--idle-timeout=5m",
+                        "--backlog=7");
         var server = loopback.started(program.newServer());
         var connector = (ServerConnector) server.getConnectors()[0];
         var client = loopback.connect(URI.create("http://127.0.0.1:" + connector.getLocalPort()));
@@ -147,6 +153,7 @@ class ReverseProxyTest implements LoopbackTest {
 
         assertThat(response.status()).isEqualTo(408);
         assertThat(connector.getIdleTimeout()).isEqualTo(300_000);
+        assertThat(connector.getAcceptQueueSize()).isEqualTo(7);
     }
 
     @TestFactory

@@ -1,0 +1,130 @@
+package pitfalls.program;
+
+import static java.util.Comparator.comparingLong;
+
+import java.io.IOException;
+import java.nio.channels.SelectableChannel;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.SelectorManager;
+import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.util.NanoTime;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps a limit of connections. When one more is accepted, those that have been idle for longest are closed, and if none is idle, the
+ * next clients wait in the kernel's queue until one is. Without a limit, they would take the descriptors that are needed to forward their requests,
+ * and Jetty would pause for a second whenever it cannot accept one more.
+ */
+final class LimitedConnector extends DrainingConnector {
+    private static final Logger LOG = LoggerFactory.getLogger(LimitedConnector.class);
+    private static final long PAUSE_MS = 50;
+    private static final long WARNING_MS = 1000;
+
+    private final Object closed = new Object();
+    private final AtomicInteger arriving = new AtomicInteger(); // accepted, and not open yet
+    private int maxConnections = Integer.MAX_VALUE;
+    private long warned = NanoTime.now() - WARNING_MS * 1_000_000;
+
+    LimitedConnector(Server server, ConnectionFactory factory) {
+        super(server, factory);
+        getSelectorManager().addEventListener(new SelectorManager.AcceptListener() {
+            @Override
+            public void onAcceptFailed(SelectableChannel channel, Throwable cause) {
+                arriving.decrementAndGet();
+            }
+        });
+    }
+
+    /** How many connections there may be; no limit unless set. */
+    void setMaxConnections(int maxConnections) {
+        this.maxConnections = maxConnections;
+    }
+
+    /** Called by the one thread that accepts. */
+    @Override
+    public void accept(int acceptorId) throws IOException {
+        while (isFull()) {
+            warn("all " + maxConnections + " connections of clients are in use");
+            makeRoom();
+        }
+        super.accept(acceptorId);
+        arriving.incrementAndGet();
+    }
+
+    private boolean isFull() {
+        return isOpen() && getConnectedEndPoints().size() + Math.max(0, arriving.get()) > maxConnections;
+    }
+
+    /** Closes idle connections, and waits for a moment or until one is closed. */
+    private void makeRoom() {
+        synchronized (closed) {
+            if (isOpen()) closeIdle();
+            try {
+                closed.wait(PAUSE_MS);
+            } catch (InterruptedException x) {
+                Thread.currentThread().interrupt(); // the server stops, and accepting ends with an exception
+            }
+        }
+    }
+
+    /** Not all at once, for some of them may be used next; and not one by one, for that takes long. */
+    private void closeIdle() {
+        List<ClientConnection> connections = getConnectedEndPoints().stream()
+                .map(EndPoint::getConnection)
+                .filter(ClientConnection.class::isInstance)
+                .map(ClientConnection.class::cast)
+                .toList();
+        long closing = connections.stream().filter(ClientConnection::isClosing).count();
+        connections.stream()
+                .filter(ClientConnection::isIdle)
+                .map(connection ->
+                        new Idle(connection, connection.idleForMs())) // which goes on, and cannot be sorted by
+                .sorted(comparingLong(Idle::forMs).reversed())
+                .limit(Math.max(0, 1 + maxConnections / 8 - closing))
+                .forEach(idle -> idle.connection().closeIfIdle());
+    }
+
+    /**
+     * An idle connection.
+     *
+     * @param connection the connection
+     * @param forMs how long it had been idle
+     */
+    private record Idle(ClientConnection connection, long forMs) {}
+
+    /** Once a second at most. */
+    private void warn(String what) {
+        if (NanoTime.millisSince(warned) < WARNING_MS) return;
+        warned = NanoTime.now();
+        LOG.warn(
+                "{}: idle ones are closed, and other clients wait; raise the limit of open files if that is too few",
+                what);
+    }
+
+    /** Jetty would log the stack, and accept nothing for a second. */
+    @Override
+    protected boolean handleAcceptFailure(Throwable failure) {
+        if (!(failure instanceof IOException) || !isOpen() || !isRunning()) return super.handleAcceptFailure(failure);
+        warn("a connection cannot be accepted (" + failure.getMessage() + ")");
+        makeRoom();
+        return true;
+    }
+
+    @Override
+    protected void onEndPointOpened(EndPoint endPoint) {
+        super.onEndPointOpened(endPoint);
+        arriving.decrementAndGet();
+    }
+
+    @Override
+    protected void onEndPointClosed(EndPoint endPoint) {
+        super.onEndPointClosed(endPoint);
+        synchronized (closed) {
+            closed.notifyAll();
+        }
+    }
+}
