@@ -213,7 +213,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
                 clientToProxyRequest, proxyToServerRequest, ResponseFraming.without(fields), proxyToClientResponse);
     }
 
-    /** As in step 1, with connections that tell how they end. */
+    /** As in step 1, with connections that tell how they end, and that serve nobody when they are no good. */
     @Override
     protected HttpClient newHttpClient() {
         return new HttpClient(new UpstreamTransport());

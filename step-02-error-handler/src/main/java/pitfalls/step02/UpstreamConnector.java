@@ -6,12 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
-import java.util.Map;
 import javax.net.ssl.SSLEngine;
-import org.eclipse.jetty.client.Connection;
-import org.eclipse.jetty.client.ConnectionPool;
-import org.eclipse.jetty.client.Destination;
-import org.eclipse.jetty.client.transport.HttpDestination;
+import org.eclipse.jetty.client.transport.internal.HttpConnectionOverHTTP;
 import org.eclipse.jetty.io.ClientConnectionFactory;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.EndPoint;
@@ -37,12 +33,8 @@ final class UpstreamConnector extends ClientConnector {
     }
 
     private static final class UpstreamEndPoint extends SocketChannelEndPoint {
-        private final ConnectionPool pool;
-
         private UpstreamEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key, Scheduler timer) {
             super(channel, selector, key, timer);
-            var destination = (HttpDestination) ((Map<?, ?>) key.attachment()).get(Destination.CONTEXT_KEY);
-            pool = destination.getConnectionPool();
         }
 
         /** Called for a FIN and for an RST alike. A channel that was reset says so again when it is read again. */
@@ -60,7 +52,8 @@ final class UpstreamConnector extends ClientConnector {
             var connection = getConnection();
             if (connection instanceof SslConnection tls)
                 connection = tls.getSslEndPoint().getConnection();
-            return connection instanceof Connection http && pool.isActive(http);
+            return connection instanceof HttpConnectionOverHTTP http
+                    && http.getHttpChannel().getHttpExchange() != null;
         }
     }
 

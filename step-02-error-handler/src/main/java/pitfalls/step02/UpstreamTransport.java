@@ -1,5 +1,6 @@
 package pitfalls.step02;
 
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -9,9 +10,11 @@ import org.eclipse.jetty.client.Origin;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.client.transport.HttpExchange;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
 
 /**
- * Speaks HTTP/1.1 over the connections of an {@link UpstreamConnector}. If one of them does not come about, one request fails, the
+ * Speaks HTTP/1.1 over {@link UpstreamConnection}s, which an {@link UpstreamConnector} opens. If one of them does not come about, one request fails, the
  * one that has waited longest. Jetty fails every request that waits for the same upstream, also for a connection that is on its
  * way or in use.
  */
@@ -19,6 +22,13 @@ final class UpstreamTransport extends HttpClientTransportOverHTTP {
 
     UpstreamTransport() {
         super(new UpstreamConnector());
+    }
+
+    @Override
+    public Connection newConnection(EndPoint endPoint, Map<String, Object> context) {
+        var connection = new UpstreamConnection(endPoint, context);
+        connection.setInitialize(isInitializeConnections());
+        return customize(connection, context);
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
@@ -380,6 +381,48 @@ public interface ErrorsContract extends LoopbackTest {
                     if (what.contains("upstream")) assertThat(response.body()).isEqualTo("abc");
                     assertThat(response.field("Connection")).containsExactly("close");
                     assertThat(client.ended()).isTrue();
+                }));
+    }
+
+    @Test
+    default void what_comes_behind_a_response_is_no_part_of_the_next_one() throws Exception {
+        var upstream = loopback.scripted(
+                connection -> {
+                    connection.receiveRequest();
+                    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
+                            + "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+                    connection.ended();
+                },
+                connection -> {
+                    connection.receiveRequest();
+                    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond");
+                });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var first = client.sendRequest("GET /1").receiveResponse();
+        var second = client.sendRequest("GET /2").receiveResponse();
+
+        assertThat(first.body()).isEqualTo("first");
+        assertThat(second.body()).isEqualTo("second");
+        assertThat(upstream.connections()).isEqualTo(2);
+    }
+
+    @TestFactory
+    default Stream<DynamicTest> a_chunked_response_that_breaks_off_is_not_whole_wherever_it_does() {
+        String body = "5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nX-Sum: 8\r\n\r\n";
+        return IntStream.rangeClosed(0, body.length())
+                .mapToObj(cut -> DynamicTest.dynamicTest(cut + " of " + body.length() + " bytes", () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send(
+                                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body.substring(0, cut));
+                    });
+                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+                    var response = client.sendRequest("GET /x").receiveResponse();
+
+                    boolean looksWhole = response.status() == 200 && response.complete();
+                    assertThat(looksWhole).isEqualTo(cut == body.length());
                 }));
     }
 

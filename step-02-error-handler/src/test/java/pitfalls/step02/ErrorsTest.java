@@ -208,9 +208,14 @@ class ErrorsTest {
                             if (how.endsWith("by RST")) connection.reset();
                         };
                         boolean isTls = how.startsWith("over TLS");
+                        Script next = connection -> {
+                            connection.receiveRequest();
+                            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                            connection.ended();
+                        };
                         var upstream = isTls
-                                ? loopback.scripted(TestAuthority.upstream("127.0.0.1"), script)
-                                : loopback.scripted(script);
+                                ? loopback.scripted(TestAuthority.upstream("127.0.0.1"), script, next)
+                                : loopback.scripted(script, next);
                         var proxy = trusting(upstream);
                         var client = loopback.connect(loopback.serve(proxy));
 
