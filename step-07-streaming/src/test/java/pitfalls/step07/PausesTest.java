@@ -39,10 +39,10 @@ class PausesTest {
     private static final String LARGE_HEAD = "HTTP/1.1 200 OK\r\nContent-Length: " + LARGE + "\r\n\r\n";
 
     /** A limit that is not the one the test is about, and would cut the pause. */
-    private static final Duration SHORT = Duration.ofMillis(250);
+    private static final Duration SHORT = Duration.ofMillis(500);
 
     /** A pause, longer than that. */
-    private static final Duration PAUSE = Duration.ofMillis(600);
+    private static final Duration PAUSE = Duration.ofMillis(900);
 
     private static final Duration LONG = Duration.ofMinutes(1);
 
@@ -83,7 +83,7 @@ class PausesTest {
             var upstream = loopback.scripted(sendsMuch(sent));
             var proxy = new DirectedProxy(upstream.target());
             var client = loopback.connect(loopback.serve(proxy));
-            proxy.getHttpClient().setIdleTimeout(SHORT.toMillis());
+            proxy.getHttpClient().setIdleTimeout(PAUSE.toMillis());
 
             try (var log = LogLines.of("pitfalls")) {
                 client.sendRequest("GET /large");
@@ -154,7 +154,8 @@ class PausesTest {
         void a_client_may_pause_within_a_download_for_longer_than_anything_else_may_take() throws Exception {
             var sent = new Gate("the upstream has sent everything");
             var upstream = loopback.scripted(sendsMuch(sent));
-            var client = connect(upstream, allShortBut("client"));
+            var timeouts = allShortBut("client").withStream(LONG); // which counts again while the client reads on
+            var client = connect(upstream, timeouts);
 
             client.sendRequest("GET /large").receiveHead();
             assertThat(sent.opensWithin(PAUSE))
