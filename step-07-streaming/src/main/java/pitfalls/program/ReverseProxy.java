@@ -255,6 +255,24 @@ public final class ReverseProxy implements Callable<Integer> {
                     + " (net.core.somaxconn). Default: ${DEFAULT-VALUE}.")
     private int backlog;
 
+    @Option(
+            names = "--min-upload-rate",
+            paramLabel = "BYTES",
+            defaultValue = "240",
+            description =
+                    "While less than a tenth of an upstream's connections is free, answer 408 to uploads that have"
+                            + " brought fewer bytes a second over the last 10 s, the slowest first; 0 ends none. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private int minUploadRate;
+
+    @Option(
+            names = "--replay-memory",
+            paramLabel = "PERCENT",
+            defaultValue = "12",
+            description = "Let the bodies that are kept for another attempt take up to this share of the heap together."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private int replayMemory;
+
     @Spec
     private CommandSpec spec;
 
@@ -344,7 +362,7 @@ public final class ReverseProxy implements Callable<Integer> {
         connector.setAcceptQueueSize(backlog);
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
-        server.setHandler(new DrainingHandler(proxy));
+        server.setHandler(new DrainingHandler(new SlowUploads(proxy, minUploadRate, System::nanoTime)));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newAccessLog());
@@ -382,6 +400,9 @@ public final class ReverseProxy implements Callable<Integer> {
                     maxUpstreamConnections >= 1, "--max-upstream-connections", maxUpstreamConnections, "1 or more");
             Setting.check(backlog >= 1, "--backlog", backlog, "1 or more");
             Setting.check(!connectionTimeout.isZero(), "--connection-timeout", "0s", "0.001s or more");
+            Setting.check(minUploadRate >= 0, "--min-upload-rate", minUploadRate, "0 or more");
+            Setting.check(replayMemory >= 0 && replayMemory <= 50, "--replay-memory", replayMemory, "between 0 and 50");
+            proxy.setReplayMemory(Runtime.getRuntime().maxMemory() / 100 * replayMemory);
             proxy.setRetryPolicy(newRetryPolicy());
             if (hopMark != null) proxy.setHopMark(hopMark);
             if (noVia && via != null) {

@@ -57,6 +57,8 @@ class ReverseProxyTest implements LoopbackTest {
                         "--connection-timeout=0s --target=:1 >> --connection-timeout must be 0.001s or more, not 0s",
                         "--max-upstream-connections=0 --target=:1 >> --max-upstream-connections must be 1 or more, not 0",
                         "--backlog=0 --target=:1 >> --backlog must be 1 or more, not 0",
+                        "--min-upload-rate=-1 --target=:1 >> --min-upload-rate must be 0 or more, not -1",
+                        "--replay-memory=51 --target=:1 >> --replay-memory must be between 0 and 50, not 51",
                         "--max-head-size=0 --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '0'",
                         "--max-head-size=2m --target=:1 >> a size must be between 1k and 1m, such as 65536 or 64k, not '2m'",
                         "--max-head-size=64kB --target=:1 >> a size must be between 1k and 1m",
@@ -114,7 +116,8 @@ class ReverseProxyTest implements LoopbackTest {
                         "--stream-timeout=3m",
                         "--client-timeout=5m",
                         "--upgraded-timeout=4h",
-                        "--max-upstream-connections=7");
+                        "--max-upstream-connections=7",
+                        "--replay-memory=20");
 
         var proxy = program.newProxy();
 
@@ -133,6 +136,7 @@ class ReverseProxyTest implements LoopbackTest {
                         Duration.ofMinutes(5),
                         Duration.ofHours(4)));
         assertThat(proxy.getMaxUpstreamConnections()).isEqualTo(7);
+        assertThat(proxy.getReplayMemory()).isEqualTo(Runtime.getRuntime().maxMemory() / 100 * 20);
     }
 
     @Test

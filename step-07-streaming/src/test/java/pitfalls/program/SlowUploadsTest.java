@@ -41,7 +41,9 @@ class SlowUploadsTest implements LoopbackTest {
         for (RawConnection upload : uploads) {
             if (!upload.receivesNothingFor(MOMENT)) ended.add(upload);
         }
-        assertThat(ended).as("one for the client, and one to be free").hasSize(2);
+        assertThat(ended)
+                .as("one for the client, and one to be free if it came first")
+                .hasSizeBetween(1, 2);
         for (RawConnection upload : ended) {
             var response = upload.receiveResponse();
             assertThat(response.status()).isEqualTo(408);
