@@ -54,9 +54,9 @@ final class UpstreamTransport extends HttpClientTransportOverHTTP {
             if (pending.getAndIncrement() > 0) return;
             do {
                 Throwable next = failures.poll();
-                HttpExchange first = getHttpExchanges().peek();
-                if (first != null) first.getRequest().abort(next);
-                send();
+                HttpExchange first = getHttpExchanges().poll();
+                succeeded(); // opens another connection if more requests wait than connections are on their way
+                if (first != null) first.getRequest().abort(next); // last, for it may be sent again at once
             } while (pending.decrementAndGet() > 0);
         }
     }
