@@ -11,6 +11,8 @@ import org.eclipse.jetty.client.Destination;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.Origin;
 import org.eclipse.jetty.client.transport.HttpDestination;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -54,8 +56,12 @@ final class SlowUploads extends Handler.Wrapper {
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) throws Exception {
-        boolean hasBody = request.getLength() != 0 && bytesPerSecond > 0;
-        if (!hasBody) return super.handle(request, response, callback);
+        boolean isHttp1 =
+                request.getConnectionMetaData().getHttpVersion().getVersion() < HttpVersion.HTTP_2.getVersion();
+        boolean hasUnknownLength =
+                request.getLength() < 0 && (!isHttp1 || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING));
+        boolean hasBody = request.getLength() > 0 || hasUnknownLength;
+        if (!hasBody || bytesPerSecond == 0) return super.handle(request, response, callback);
         var upload = new Upload(request);
         uploads.add(upload);
         Request.addCompletionListener(request, failure -> {
