@@ -34,8 +34,8 @@ final class Checks {
             "Predict",
             "See it break",
             "Why",
-            "The fix",
             "Your turn",
+            "The fix",
             "The fine print",
             "In the post",
             "Still broken");
@@ -195,7 +195,7 @@ final class Checks {
         return complaints;
     }
 
-    /** A step's page has the headings of a lesson, a diagram, and three hints. */
+    /** A step's page has the headings of a lesson, a diagram, three hints, and the fix where nobody reads it by chance. */
     static List<String> lesson(Page page) {
         List<String> complaints = new ArrayList<>();
         List<String> headings = page.headings(2);
@@ -206,6 +206,8 @@ final class Checks {
         long hints = page.all(HtmlBlock.class).stream()
                 .filter(html -> html.getLiteral().startsWith("<details><summary>Hint "))
                 .count();
+        if (!page.text().contains("## The fix\n\n<details><summary>")) complaints.add("the fix is not folded away");
+        if (!page.text().contains("\n**Learned.** ")) complaints.add("nothing says **Learned.**");
         if (hints != 3) complaints.add("there are " + hints + " hints and should be 3");
         return complaints;
     }

@@ -79,6 +79,8 @@ class ChecksTest {
                                 "there is no test"),
                         new Change(STEP_4, "```mermaid", "```text", Checks::lesson, "there is no diagram"),
                         new Change(STEP_4, "<summary>Hint 3", "<summary>The end", Checks::lesson, "there are 2 hints"),
+                        new Change(STEP_4, "<details><summary>The sol", "The sol", Checks::lesson, "not folded"),
+                        new Change(STEP_4, "**Learned.**", "", Checks::lesson, "nothing says"),
                         new Change(STEP_4, "## Still broken", "## What is left", Checks::lesson, "the headings are"))
                 .map(change -> DynamicTest.dynamicTest(change.complaint() + ": " + change.to(), () -> {
                     String text = Page.textOf(change.page());

@@ -3,13 +3,16 @@ package pitfalls.docs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import pitfalls.docs.Run.Result;
-import pitfalls.docs.Run.Status;
 import pitfalls.support.Headline;
+import pitfalls.workshop.Run;
+import pitfalls.workshop.Run.Result;
+import pitfalls.workshop.Run.Status;
 
 /** The exercises are red for the reason that their step is about, and green with the step's own proxy. */
 class ExercisesProof {
@@ -42,6 +45,17 @@ class ExercisesProof {
                 .isNotEmpty()
                 .allSatisfy(result ->
                         assertThat(result.status()).isEqualTo(result.isGuard() ? Status.PASSED : Status.SKIPPED)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> the_copy_that_the_workshop_program_restores_is_the_exercise() {
+        return forEachStep(step -> {
+            String name = step.file().simpleName() + ".txt";
+            Path copy = Page.ROOT.resolve("docs/src/test/resources/shipped").resolve(name);
+            if (Page.UPDATE) Files.writeString(copy, step.file().text());
+
+            assertThat(Page.textOf(copy)).isEqualTo(step.file().text());
+        });
     }
 
     private static List<String> headlinesOf(Class<?> exercise) {

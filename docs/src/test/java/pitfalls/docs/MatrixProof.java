@@ -12,8 +12,9 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import pitfalls.docs.Run.Result;
-import pitfalls.docs.Run.Status;
+import pitfalls.workshop.Run;
+import pitfalls.workshop.Run.Result;
+import pitfalls.workshop.Run.Status;
 
 /** Each step's contract holds for its own proxy and all later ones, and for no earlier one. */
 class MatrixProof {

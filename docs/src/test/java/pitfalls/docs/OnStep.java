@@ -3,27 +3,28 @@ package pitfalls.docs;
 import java.util.List;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.util.component.LifeCycle;
-import pitfalls.step01.MinimalExercise;
+import pitfalls.step01.MinimalContract;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ErrorHandlingProxy;
-import pitfalls.step02.ErrorsExercise;
-import pitfalls.step03.UrlExercise;
+import pitfalls.step02.ErrorsContract;
+import pitfalls.step03.UrlContract;
 import pitfalls.step03.UrlNormalizingProxy;
-import pitfalls.step04.RetriesExercise;
+import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.RetryingProxy;
 import pitfalls.step05.HopDetectingProxy;
 import pitfalls.step05.HopMark;
-import pitfalls.step05.HopsExercise;
+import pitfalls.step05.HopsContract;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.step06.Director;
-import pitfalls.step06.DirectorExercise;
+import pitfalls.step06.DirectorContract;
 import pitfalls.step07.ClientLeavesContract;
-import pitfalls.step07.StreamingExercise;
+import pitfalls.step07.StreamingContract;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
 import pitfalls.step07.UpgradeContract;
 import pitfalls.support.Exercise;
+import pitfalls.workshop.Run;
 
 /** The exercises, solved by the proxy of a step: their own step's, or an earlier or a later one's. */
 final class OnStep {
@@ -72,35 +73,40 @@ final class OnStep {
         return proxy;
     }
 
-    static class Minimal extends MinimalExercise {
+    @Exercise("step-01-minimal")
+    static class Minimal implements MinimalContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return OnStep.newProxy(target);
         }
     }
 
-    static class Errors extends ErrorsExercise {
+    @Exercise("step-02-error-handler")
+    static class Errors implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return OnStep.newProxy(target);
         }
     }
 
-    static class Urls extends UrlExercise {
+    @Exercise("step-03-url-normalize")
+    static class Urls implements UrlContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return OnStep.newProxy(target);
         }
     }
 
-    static class Retries extends RetriesExercise {
+    @Exercise("step-04-retries")
+    static class Retries implements RetriesContract {
         @Override
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             return with(policy, OnStep.newProxy(target));
         }
     }
 
-    static class Hops extends HopsExercise {
+    @Exercise("step-05-hop-detection")
+    static class Hops implements HopsContract {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
             ProxyHandler proxy = OnStep.newProxy(target);
@@ -109,7 +115,8 @@ final class OnStep {
         }
     }
 
-    static class Directed extends DirectorExercise {
+    @Exercise("step-06-director")
+    static class Directed implements DirectorContract {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
             ProxyHandler proxy =
@@ -123,7 +130,8 @@ final class OnStep {
         }
     }
 
-    static class Streaming extends StreamingExercise {
+    @Exercise("step-07-streaming")
+    static class Streaming implements StreamingContract {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
             ProxyHandler proxy = OnStep.newProxy(target);

@@ -8,23 +8,25 @@ import org.commonmark.node.FencedCodeBlock;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
 import org.junit.jupiter.api.Nested;
-import pitfalls.docs.Run.Result;
-import pitfalls.docs.Run.Status;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.step03.Upstream;
 import pitfalls.step03.UrlNormalizingProxy;
-import pitfalls.step04.RetriesExercise;
+import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.RetryingProxy;
 import pitfalls.step05.HopDetectingProxy;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.step06.Director;
+import pitfalls.support.Exercise;
 import pitfalls.support.LogLines;
 import pitfalls.support.Loopback;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.workshop.Run;
+import pitfalls.workshop.Run.Result;
+import pitfalls.workshop.Run.Status;
 
 /**
  * What the pages show as output is made here once more. Ports are told as 8080 for the proxy and 8081 for the upstream;
@@ -197,7 +199,8 @@ final class Outputs {
     }
 
     /** The exercise as it is shipped, whatever an attendee has made of it. */
-    static class Unsolved extends RetriesExercise {
+    @Exercise("step-04-retries")
+    static class Unsolved implements RetriesContract {
         @Override
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             return new UrlNormalizingProxy(target);

@@ -1,7 +1,11 @@
 package pitfalls.docs;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.List;
 import pitfalls.support.Exercise;
+import pitfalls.workshop.ExerciseCompiler;
+import pitfalls.workshop.ExerciseFile;
 
 /** The steps, each with the tests that its proxy, and those of the steps behind it, have to pass. */
 enum Step {
@@ -13,12 +17,12 @@ enum Step {
     DIRECTOR(OnStep.Directed.class),
     STREAMING(OnStep.Streaming.class, OnStep.ClientLeaves.class, OnStep.Upgrades.class);
 
-    private final Class<?> exercise;
+    private static final ExerciseCompiler COMPILER = new ExerciseCompiler();
+
     private final List<Class<?>> contracts;
 
     Step(Class<?>... contracts) {
         this.contracts = List.of(contracts);
-        this.exercise = contracts[0].getSuperclass();
     }
 
     /** 1 to 7. */
@@ -28,20 +32,29 @@ enum Step {
 
     /** The module. */
     String folder() {
-        return exercise.getAnnotation(Exercise.class).value();
+        return contracts.get(0).getAnnotation(Exercise.class).value();
     }
 
     /** {@code error handler}, say. */
     String title() {
-        return folder().replaceFirst("step-\\d+-", "").replace('-', ' ').replace("url", "URL");
+        return file().title();
     }
 
-    /** As it is shipped. */
+    /** What an attendee edits. */
+    ExerciseFile file() {
+        return ExerciseFile.all(Page.ROOT).get(ordinal());
+    }
+
+    /** The exercise as it is shipped, compiled now. */
     Class<?> exercise() {
-        return exercise;
+        var compiled = COMPILER.compile(file());
+        assertThat(compiled.complaints())
+                .as("what the compiler says of %s", file().name())
+                .isEmpty();
+        return compiled.exercise();
     }
 
-    /** The tests of its contracts, for {@link OnStep#run}; the first one is the exercise. */
+    /** The tests of its contracts, for {@link OnStep#run}. */
     List<Class<?>> contracts() {
         return contracts;
     }

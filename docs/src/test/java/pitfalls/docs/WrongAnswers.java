@@ -20,30 +20,31 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
-import pitfalls.step01.MinimalExercise;
+import pitfalls.step01.MinimalContract;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ErrorHandlingProxy;
-import pitfalls.step02.ErrorsExercise;
+import pitfalls.step02.ErrorsContract;
 import pitfalls.step02.Exchange;
 import pitfalls.step02.ProxyError;
 import pitfalls.step02.ProxyError.Progress;
 import pitfalls.step02.Refused;
 import pitfalls.step03.Upstream;
-import pitfalls.step03.UrlExercise;
+import pitfalls.step03.UrlContract;
 import pitfalls.step03.UrlNormalizingProxy;
-import pitfalls.step04.RetriesExercise;
+import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.RetryingProxy;
 import pitfalls.step04.Verdict;
 import pitfalls.step05.HopDetectingProxy;
 import pitfalls.step05.HopMark;
-import pitfalls.step05.HopsExercise;
+import pitfalls.step05.HopsContract;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.step06.Director;
-import pitfalls.step06.DirectorExercise;
-import pitfalls.step07.StreamingExercise;
+import pitfalls.step06.DirectorContract;
+import pitfalls.step07.StreamingContract;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
+import pitfalls.support.Exercise;
 
 /** Answers that people give in a workshop: each does what its step is about, and breaks something else. */
 final class WrongAnswers {
@@ -53,13 +54,15 @@ final class WrongAnswers {
     static List<Class<?>> all() {
         return Stream.of(WrongAnswers.class.getDeclaredClasses())
                 .filter(answer -> answer.isAnnotationPresent(WrongAnswer.class))
-                .sorted(Comparator.comparing(answer -> answer.getSuperclass().getName() + answer.getSimpleName()))
+                .sorted(Comparator.comparing(
+                        answer -> answer.getAnnotation(Exercise.class).value() + answer.getSimpleName()))
                 .<Class<?>>map(answer -> answer)
                 .toList();
     }
 
     @WrongAnswer(value = "only the path is forwarded", failsAt = "path_and_query_arrive_byte_for_byte")
-    static class WithoutQuery extends MinimalExercise {
+    @Exercise("step-01-minimal")
+    static class WithoutQuery implements MinimalContract {
         @Override
         public Handler newProxy(String target) {
             String base = target.replaceFirst("/$", "");
@@ -71,7 +74,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the base path of the target is replaced",
             failsAt = "the_base_path_of_the_target_is_joined_with_exactly_one_slash")
-    static class WithoutBasePath extends MinimalExercise {
+    @Exercise("step-01-minimal")
+    static class WithoutBasePath implements MinimalContract {
         @Override
         public Handler newProxy(String target) {
             return new ProxyHandler.Reverse(request ->
@@ -80,7 +84,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "the constructor with a pattern", failsAt = "a_Host_field_never_picks_the_upstream")
-    static class Pattern extends MinimalExercise {
+    @Exercise("step-01-minimal")
+    static class Pattern implements MinimalContract {
         @Override
         public Handler newProxy(String target) {
             String base = target.replaceFirst("/$", "");
@@ -89,7 +94,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "an HttpClient of one's own, as it is", failsAt = "a_cookie_is_passed_on_and_never_kept")
-    static class PlainClient extends MinimalExercise {
+    @Exercise("step-01-minimal")
+    static class PlainClient implements MinimalContract {
         @Override
         public Handler newProxy(String target) {
             var proxy = new MinimalProxy(target);
@@ -101,7 +107,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the error is written over what the dead response has left",
             failsAt = "an_upstream_that_does_not_answer_is_told_apart")
-    static class WithoutReset extends ErrorsExercise {
+    @Exercise("step-02-error-handler")
+    static class WithoutReset implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return new AnsweringProxy(target) {
@@ -116,7 +123,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "a response that has begun is answered once more",
             failsAt = "a_response_that_breaks_off_is_broken_off_for_the_client_too")
-    static class WithoutCommitted extends ErrorsExercise {
+    @Exercise("step-02-error-handler")
+    static class WithoutCommitted implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return new AnsweringProxy(target);
@@ -124,7 +132,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "every failure is a 502", failsAt = "an_upstream_that_does_not_answer_is_told_apart")
-    static class AlwaysBadGateway extends ErrorsExercise {
+    @Exercise("step-02-error-handler")
+    static class AlwaysBadGateway implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return new AnsweringProxy(target) {
@@ -139,7 +148,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the client reads the text of the exception",
             failsAt = "a_refused_connection_becomes_a_502_that_says_so")
-    static class ExceptionForTheClient extends ErrorsExercise {
+    @Exercise("step-02-error-handler")
+    static class ExceptionForTheClient implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
             var proxy = new ErrorHandlingProxy(target);
@@ -187,7 +197,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "\"http://\" + address", failsAt = "an_address_that_is_a_URL_already_reaches_it_too")
-    static class SchemeInFront extends UrlExercise {
+    @Exercise("step-03-url-normalize")
+    static class SchemeInFront implements UrlContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return new UrlNormalizingProxy(Upstream.parse("http://" + target));
@@ -197,7 +208,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the post's rule, and no check",
             failsAt = "an_address_that_is_none_is_refused_at_construction")
-    static class RuleOfThePost extends UrlExercise {
+    @Exercise("step-03-url-normalize")
+    static class RuleOfThePost implements UrlContract {
         @Override
         public ProxyHandler newProxy(String target) {
             if (target.matches("https?://.*")) return new ErrorHandlingProxy(target);
@@ -206,7 +218,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "the path is decoded and tidied up", failsAt = "a_URL_that_Jetty_keeps_survives_too")
-    static class CanonicalPath extends UrlExercise {
+    @Exercise("step-03-url-normalize")
+    static class CanonicalPath implements UrlContract {
         @Override
         public ProxyHandler newProxy(String target) {
             var upstream = Upstream.parse(target);
@@ -251,7 +264,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "a POST is sent again like everything else",
             failsAt = "a_POST_whose_connection_dropped_is_never_sent_again")
-    static class RetriedPost extends RetriesExercise {
+    @Exercise("step-04-retries")
+    static class RetriedPost implements RetriesContract {
         @Override
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             return new InsistingProxy(target, policy) {
@@ -266,7 +280,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the number of attempts is not the policy's",
             failsAt = "without_a_policy_every_request_is_sent_once")
-    static class ThreeAttempts extends RetriesExercise {
+    @Exercise("step-04-retries")
+    static class ThreeAttempts implements RetriesContract {
         @Override
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             return new InsistingProxy(target, policy.withAttempts(3));
@@ -276,7 +291,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "a body that was sent already is sent again",
             failsAt = "if_the_connection_died_only_idempotent_methods_are_tried_again")
-    static class ConsumedBody extends RetriesExercise {
+    @Exercise("step-04-retries")
+    static class ConsumedBody implements RetriesContract {
         @Override
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
             return new InsistingProxy(target, policy);
@@ -286,7 +302,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the mark is set before what Connection names is left out",
             failsAt = "a_client_cannot_erase_the_mark")
-    static class MarkOnTheClientsRequest extends HopsExercise {
+    @Exercise("step-05-hop-detection")
+    static class MarkOnTheClientsRequest implements HopsContract {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
             return new RetryingProxy(target) {
@@ -339,7 +356,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "any Via is a loop", failsAt = "a_chain_of_three_proxies_is_no_loop_for_Via")
-    static class AnyVia extends HopsExercise {
+    @Exercise("step-05-hop-detection")
+    static class AnyVia implements HopsContract {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
             return detecting(target, mark, (fields, pseudonym) -> fields.contains(HttpHeader.VIA));
@@ -349,7 +367,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the pseudonym is looked for anywhere in Via",
             failsAt = "a_name_that_only_looks_like_the_pseudonym_is_no_loop")
-    static class ViaContains extends HopsExercise {
+    @Exercise("step-05-hop-detection")
+    static class ViaContains implements HopsContract {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
             return detecting(target, mark, (fields, pseudonym) -> String.join(",", fields.getValuesList(HttpHeader.VIA))
@@ -358,7 +377,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "Host stays the client's", failsAt = "Host_is_the_authority_of_the_upstream")
-    static class HostForgotten extends DirectorExercise {
+    @Exercise("step-06-director")
+    static class HostForgotten implements DirectorContract {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
             return new DirectedProxy(director) {
@@ -426,7 +446,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the client's address is added to what the client says",
             failsAt = "what_a_client_says_of_itself_is_replaced_by_what_the_proxy_sees")
-    static class AddedToSpoofed extends DirectorExercise {
+    @Exercise("step-06-director")
+    static class AddedToSpoofed implements DirectorContract {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
             return new AppendingProxy(director);
@@ -436,7 +457,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "where no upstream is known, the last one is asked",
             failsAt = "no_upstream_known_is_a_503_and_nothing_is_sent")
-    static class LastKnownUpstream extends DirectorExercise {
+    @Exercise("step-06-director")
+    static class LastKnownUpstream implements DirectorContract {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
             return new DirectedProxy(director.orElse(Director.fixed(OnStep.NOBODY)));
@@ -453,7 +475,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "the head is flushed with the first chunk",
             failsAt = "the_head_of_a_response_does_not_wait_for_its_body")
-    static class FlushAfterEachChunk extends StreamingExercise {
+    @Exercise("step-07-streaming")
+    static class FlushAfterEachChunk implements StreamingContract {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
             var never = Duration.ofDays(1);
@@ -502,7 +525,8 @@ final class WrongAnswers {
     }
 
     @WrongAnswer(value = "no idle timeout at all", failsAt = "an_upstream_that_does_not_answer_in_time_is_a_504")
-    static class NoIdleTimeout extends StreamingExercise {
+    @Exercise("step-07-streaming")
+    static class NoIdleTimeout implements StreamingContract {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
             return new PatientProxy(target, maxUpstreamConnections);
@@ -512,7 +536,8 @@ final class WrongAnswers {
     @WrongAnswer(
             value = "as many connections as anybody likes",
             failsAt = "a_request_that_finds_no_connection_free_in_time_is_answered_with_503")
-    static class UnlimitedConnections extends StreamingExercise {
+    @Exercise("step-07-streaming")
+    static class UnlimitedConnections implements StreamingContract {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, int maxUpstreamConnections) {
             return streaming(target, timeouts, Integer.MAX_VALUE);

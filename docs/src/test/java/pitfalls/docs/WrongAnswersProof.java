@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import pitfalls.docs.Run.Status;
+import pitfalls.support.Exercise;
+import pitfalls.workshop.Run;
+import pitfalls.workshop.Run.Status;
 
 /** What looks like an answer, and is none, stays red. */
 class WrongAnswersProof {
@@ -14,7 +16,7 @@ class WrongAnswersProof {
     Stream<DynamicTest> a_wrong_answer_is_rejected() {
         return WrongAnswers.all().stream()
                 .map(answer -> DynamicTest.dynamicTest(
-                        answer.getSuperclass().getSimpleName() + ": "
+                        answer.getAnnotation(Exercise.class).value() + ": "
                                 + answer.getAnnotation(WrongAnswer.class).value(),
                         () -> assertRejected(answer)));
     }

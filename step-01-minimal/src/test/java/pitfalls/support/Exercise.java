@@ -9,7 +9,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * Marks the reader's own attempt at a step's contract. It is solved when every {@link Headline} and every
- * {@link Guard} passes; until then the rest, the fine print, is skipped. A failure tells what was on the wire.
+ * {@link Guard} passes. The rest, the fine print, is a bonus, and runs with {@code -Dbonus} once it is solved. A failure
+ * shows what was on the wire.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

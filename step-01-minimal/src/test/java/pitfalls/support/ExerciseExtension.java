@@ -3,7 +3,9 @@ package pitfalls.support;
 import static org.junit.platform.commons.support.AnnotationSupport.findAnnotation;
 import static org.junit.platform.commons.support.AnnotationSupport.isAnnotated;
 
+import java.io.IOException;
 import java.lang.reflect.Method;
+import java.net.SocketTimeoutException;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -17,14 +19,19 @@ import org.opentest4j.TestAbortedException;
 
 /** What {@link Exercise} does. */
 final class ExerciseExtension implements InvocationInterceptor, ExecutionCondition {
+    /** The parameter with which the fine print runs, too. */
+    static final String BONUS = "bonus";
+
     private final Set<String> told = new HashSet<>();
     private boolean lessonFailed;
 
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext test) {
-        return lessonFailed && !isLesson(test)
-                ? ConditionEvaluationResult.disabled("fine print, for when the tests above are green")
-                : ConditionEvaluationResult.enabled("");
+        if (test.getTestMethod().isEmpty() || isLesson(test)) return ConditionEvaluationResult.enabled("");
+        if (lessonFailed) return ConditionEvaluationResult.disabled("fine print, for when the tests above are green");
+        return test.getConfigurationParameter(BONUS).isPresent()
+                ? ConditionEvaluationResult.enabled("")
+                : ConditionEvaluationResult.disabled("fine print, a bonus: -D" + BONUS);
     }
 
     private static boolean isLesson(ExtensionContext test) {
@@ -69,20 +76,29 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
         return "the README of the step";
     }
 
-    /** The places in the code are told only where they say something: those of an assertion are the contract's. */
-    private static AssertionError explained(Throwable failure, Optional<RawConnection> client, String last) {
-        var message = new StringBuilder("\n");
-        if (failure instanceof AssertionError)
-            message.append(failure.getMessage().strip());
-        else message.append("There was no result to look at: ").append(failure);
-        client.ifPresent(wire -> message.append("\n\nThe client sent:\n")
-                .append(indented(wire.sent()))
-                .append("\nand received:\n")
-                .append(indented(wire.received())));
-        message.append("\n\n").append(last).append('\n');
-        var error = new AssertionError(message.toString(), failure instanceof AssertionError ? null : failure);
-        if (failure instanceof AssertionError) error.setStackTrace(new StackTraceElement[0]);
-        return error;
+    /** An assertion fails in the contract, so its place in the code says nothing to a reader of the exercise. */
+    private static ExerciseFailure explained(Throwable failure, Optional<RawConnection> client, String last) {
+        boolean isAssertion = failure instanceof AssertionError;
+        String reason = isAssertion ? failure.getMessage().strip() : unanswered(failure);
+        String wire = client.map(ExerciseExtension::wire).orElse("");
+        return new ExerciseFailure(reason, wire, last, isAssertion ? null : failure);
+    }
+
+    /** Why there is nothing to assert anything about. */
+    private static String unanswered(Throwable failure) {
+        String received =
+                LoopbackTest.loopback.lastClient().map(RawConnection::received).orElse("");
+        boolean isSilence = failure instanceof SocketTimeoutException;
+        if (isSilence && received.isEmpty())
+            return "[the response] none came: was an exception thrown, or was the callback never completed?";
+        if (isSilence) return "[the response] half a response, then silence: was the callback completed?";
+        if (failure instanceof IOException && received.isEmpty())
+            return "[the response] the proxy closed the connection without an answer: " + failure;
+        return "[the response] there was no result to look at: " + failure;
+    }
+
+    private static String wire(RawConnection client) {
+        return "The client sent:\n" + indented(client.sent()) + "\nand received:\n" + indented(client.received());
     }
 
     private static String indented(String bytes) {

@@ -39,8 +39,11 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * a contract has it by implementing {@link LoopbackTest}.
  */
 public final class Loopback implements AfterEachCallback {
-    /** How long a test waits for what should have happened at once; a fail-safe, never a delay. */
-    public static final Duration PATIENCE = Duration.ofSeconds(5);
+    /**
+     * How long a test waits for what should have happened at once; a fail-safe, never a delay. The property
+     * {@code patience} shortens it, in milliseconds, for exercises: there a test that fails is the usual case.
+     */
+    public static final Duration PATIENCE = Duration.ofMillis(Integer.getInteger("patience", 5000));
 
     private static final Logger MOCK_WEB_SERVER = Logger.getLogger(MockWebServer.class.getName());
 

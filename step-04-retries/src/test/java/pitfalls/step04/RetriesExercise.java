@@ -20,9 +20,8 @@ public class RetriesExercise implements RetriesContract {
 
         @Override
         protected void onFailure(Exchange exchange, ProxyError error) {
-            // TODO: make another attempt if the policy's verdict is Again. There is attempt, which sends the request
-            // once
-            // more. So far the client gets the error.
+            // TODO: make another attempt if the policy's verdict is Again: attempt sends the request once more.
+            // So far the client gets the error.
             super.onFailure(exchange, error);
         }
 

@@ -329,7 +329,10 @@ public final class ReverseProxy implements Callable<Integer> {
             server.start();
         } catch (IOException x) {
             String reason = x.getCause() instanceof SocketException cause ? cause.getMessage() : x.getMessage();
-            spec.commandLine().getErr().println("reverse-proxy: cannot listen on " + listen + ": " + reason);
+            spec.commandLine()
+                    .getErr()
+                    .println("reverse-proxy: cannot listen on " + listen + ": " + reason
+                            + ". Choose another address with --listen 127.0.0.1:8090, or port 0 for any free one.");
             server.stop();
             return CommandLine.ExitCode.SOFTWARE;
         }

@@ -96,7 +96,8 @@ class ReverseProxyTest implements LoopbackTest {
 
             assertThat(exitCode).isEqualTo(1);
             assertThat(err.toString().strip())
-                    .isEqualTo("reverse-proxy: cannot listen on " + address + ": Address already in use");
+                    .isEqualTo("reverse-proxy: cannot listen on " + address + ": Address already in use. "
+                            + "Choose another address with --listen 127.0.0.1:8090, or port 0 for any free one.");
         }
     }
 

@@ -4,7 +4,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
 import pitfalls.step01.MinimalContract;
 
-class EarlierStepsTest {
+class EarlierStepsProof {
 
     @Nested
     class Step_1_minimal implements MinimalContract {

@@ -5,7 +5,7 @@ import org.junit.jupiter.api.Nested;
 import pitfalls.step01.MinimalContract;
 import pitfalls.step02.ErrorsContract;
 
-class EarlierStepsTest {
+class EarlierStepsProof {
 
     @Nested
     class Step_1_minimal implements MinimalContract {

@@ -1,4 +1,4 @@
-package pitfalls.docs;
+package pitfalls.workshop;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -24,9 +24,10 @@ import org.junit.platform.launcher.core.LauncherFactory;
 import pitfalls.support.Guard;
 import pitfalls.support.Headline;
 
-/** Runs test classes that need not pass, and tells what became of each of their tests. */
-final class Run {
+/** Runs test classes that may fail, and keeps what became of each of their tests. */
+public final class Run {
     private static final String DRY_RUN = "junit.platform.execution.dryRun.enabled";
+    private static final Map<String, String> BONUS = Map.of("bonus", "true");
     private static final int REPEAT = Integer.getInteger("proof.repeat", 1);
 
     static {
@@ -36,7 +37,7 @@ final class Run {
 
     private Run() {}
 
-    enum Status {
+    public enum Status {
         PASSED,
         FAILED,
         SKIPPED
@@ -49,18 +50,19 @@ final class Run {
      * @param name its name as printed
      * @param status what became of it
      * @param failure the failure; {@code null} if there was none
+     * @param log what was logged meanwhile
      */
-    record Result(Method method, String name, Status status, Throwable failure) {
-        boolean isHeadline() {
+    public record Result(Method method, String name, Status status, Throwable failure, TestLog.Excerpt log) {
+        public boolean isHeadline() {
             return method.isAnnotationPresent(Headline.class);
         }
 
-        boolean isGuard() {
+        public boolean isGuard() {
             return method.isAnnotationPresent(Guard.class);
         }
 
         /** The message of the failure, in one line. */
-        String message() {
+        public String message() {
             return String.valueOf(failure.getMessage()).strip().replaceAll("\\s+", " ");
         }
 
@@ -70,7 +72,7 @@ final class Run {
         }
 
         /** The sentence that its name is. */
-        String sentence() {
+        public String sentence() {
             String sentence = method.getName().replace('_', ' ');
             return name.equals(sentence) ? sentence : sentence + ": " + name;
         }
@@ -82,26 +84,33 @@ final class Run {
     }
 
     /** The results of the tests of that class, which must be the same however often they run. */
-    static List<Result> of(Class<?> tests) {
+    public static List<Result> of(Class<?> tests) {
         return repeated(tests, DiscoverySelectors.selectClass(tests));
     }
 
+    /** The same of the headlines and guards alone, once. */
+    public static List<Result> ofLesson(Class<?> tests) {
+        return launched(Map.of(), lessonAnd(tests, ""));
+    }
+
     /** The same of the headlines and guards alone, and of that method. */
-    static List<Result> of(Class<?> tests, String alsoMethod) {
-        return repeated(
-                tests,
-                Stream.of(tests.getMethods())
-                        .filter(method -> method.isAnnotationPresent(Headline.class)
-                                || method.isAnnotationPresent(Guard.class)
-                                || method.getName().equals(alsoMethod))
-                        .map(method -> DiscoverySelectors.selectMethod(tests, method))
-                        .toArray(DiscoverySelector[]::new));
+    public static List<Result> of(Class<?> tests, String alsoMethod) {
+        return repeated(tests, lessonAnd(tests, alsoMethod));
+    }
+
+    private static DiscoverySelector[] lessonAnd(Class<?> tests, String alsoMethod) {
+        return Stream.of(tests.getMethods())
+                .filter(method -> method.isAnnotationPresent(Headline.class)
+                        || method.isAnnotationPresent(Guard.class)
+                        || method.getName().equals(alsoMethod))
+                .map(method -> DiscoverySelectors.selectMethod(tests, method))
+                .toArray(DiscoverySelector[]::new);
     }
 
     private static List<Result> repeated(Class<?> tests, DiscoverySelector... selectors) {
-        List<Result> first = launched(Map.of(), selectors);
+        List<Result> first = launched(BONUS, selectors);
         for (int i = 1; i < REPEAT; i++)
-            assertThat(launched(Map.of(), selectors).stream().map(Result::outcome))
+            assertThat(launched(BONUS, selectors).stream().map(Result::outcome))
                     .as("the results of run %d of %s", i + 1, tests.getName())
                     .containsExactlyElementsOf(
                             first.stream().map(Result::outcome).toList());
@@ -109,7 +118,7 @@ final class Run {
     }
 
     /** The sentences of the tests of that class, in the order in which they would run. */
-    static List<String> sentences(Class<?> tests) {
+    public static List<String> sentences(Class<?> tests) {
         return launched(Map.of(DRY_RUN, "true"), DiscoverySelectors.selectClass(tests)).stream()
                 .map(Result::sentence)
                 .toList();
@@ -127,7 +136,9 @@ final class Run {
                 .selectors(selectors)
                 .configurationParameters(parameters)
                 .build();
-        LauncherFactory.create(config).execute(request, collector);
+        try (collector.log) {
+            LauncherFactory.create(config).execute(request, collector);
+        }
         return collector.results;
     }
 
@@ -143,6 +154,7 @@ final class Run {
 
     private static final class Collector implements TestExecutionListener {
         private final List<Result> results = new ArrayList<>();
+        private final TestLog log = new TestLog();
         private final boolean isDry;
         private TestPlan plan;
 
@@ -153,6 +165,11 @@ final class Run {
         @Override
         public void testPlanExecutionStarted(TestPlan plan) {
             this.plan = plan;
+        }
+
+        @Override
+        public void executionStarted(TestIdentifier test) {
+            if (test.isTest()) log.begin();
         }
 
         @Override
@@ -176,7 +193,7 @@ final class Run {
         }
 
         private void add(Method method, TestIdentifier test, Status status, Throwable failure) {
-            results.add(new Result(method, test.getDisplayName(), status, failure));
+            results.add(new Result(method, test.getDisplayName(), status, failure, log.end()));
         }
 
         private Optional<Method> methodOf(TestIdentifier test) {
@@ -190,7 +207,7 @@ final class Run {
     }
 
     /** The chosen ones of these results, by the name of the method. */
-    static Map<String, List<Result>> byMethod(List<Result> results, Predicate<Result> chosen) {
+    public static Map<String, List<Result>> byMethod(List<Result> results, Predicate<Result> chosen) {
         return results.stream().filter(chosen).collect(Collectors.groupingBy(result -> result.method()
                 .getName()));
     }

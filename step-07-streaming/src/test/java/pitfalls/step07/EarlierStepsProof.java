@@ -1,4 +1,4 @@
-package pitfalls.step06;
+package pitfalls.step07;
 
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
@@ -9,14 +9,16 @@ import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step05.HopMark;
 import pitfalls.step05.HopsContract;
+import pitfalls.step06.Director;
+import pitfalls.step06.DirectorContract;
 
-class EarlierStepsTest {
+class EarlierStepsProof {
 
     @Nested
     class Step_1_minimal implements MinimalContract {
         @Override
         public ProxyHandler newProxy(String target) {
-            return new DirectedProxy(target);
+            return new StreamingProxy(target);
         }
     }
 
@@ -24,7 +26,7 @@ class EarlierStepsTest {
     class Step_2_errors implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
-            return new DirectedProxy(target);
+            return new StreamingProxy(target);
         }
     }
 
@@ -32,7 +34,7 @@ class EarlierStepsTest {
     class Step_3_URLs implements UrlContract {
         @Override
         public ProxyHandler newProxy(String target) {
-            return new DirectedProxy(target);
+            return new StreamingProxy(target);
         }
     }
 
@@ -40,7 +42,7 @@ class EarlierStepsTest {
     class Step_4_retries implements RetriesContract {
         @Override
         public ProxyHandler newProxy(String target, RetryPolicy policy) {
-            var proxy = new DirectedProxy(target);
+            var proxy = new StreamingProxy(target);
             proxy.setRetryPolicy(policy);
             return proxy;
         }
@@ -50,8 +52,19 @@ class EarlierStepsTest {
     class Step_5_hops implements HopsContract {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
-            var proxy = new DirectedProxy(target);
+            var proxy = new StreamingProxy(target);
             proxy.setHopMark(mark);
+            return proxy;
+        }
+    }
+
+    @Nested
+    class Step_6_director implements DirectorContract {
+        @Override
+        public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
+            var proxy = new StreamingProxy(director);
+            proxy.setRetryPolicy(policy);
+            proxy.setTrustedPeers(trustedPeers);
             return proxy;
         }
     }

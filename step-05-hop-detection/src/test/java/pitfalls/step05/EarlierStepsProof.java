@@ -1,20 +1,20 @@
-package pitfalls.step04;
+package pitfalls.step05;
 
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
 import pitfalls.step01.MinimalContract;
 import pitfalls.step02.ErrorsContract;
 import pitfalls.step03.UrlContract;
+import pitfalls.step04.RetriesContract;
+import pitfalls.step04.RetryPolicy;
 
-class EarlierStepsTest {
+class EarlierStepsProof {
 
     @Nested
     class Step_1_minimal implements MinimalContract {
         @Override
         public ProxyHandler newProxy(String target) {
-            var proxy = new RetryingProxy(target);
-            proxy.setRetryPolicy(RetryPolicy.idempotent());
-            return proxy;
+            return new HopDetectingProxy(target);
         }
     }
 
@@ -22,7 +22,7 @@ class EarlierStepsTest {
     class Step_2_errors implements ErrorsContract {
         @Override
         public ProxyHandler newProxy(String target) {
-            return new RetryingProxy(target);
+            return new HopDetectingProxy(target);
         }
     }
 
@@ -30,7 +30,17 @@ class EarlierStepsTest {
     class Step_3_URLs implements UrlContract {
         @Override
         public ProxyHandler newProxy(String target) {
-            return new RetryingProxy(target);
+            return new HopDetectingProxy(target);
+        }
+    }
+
+    @Nested
+    class Step_4_retries implements RetriesContract {
+        @Override
+        public ProxyHandler newProxy(String target, RetryPolicy policy) {
+            var proxy = new HopDetectingProxy(target);
+            proxy.setRetryPolicy(policy);
+            return proxy;
         }
     }
 }

@@ -1,0 +1,241 @@
+package pitfalls.workshop;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.platform.commons.support.AnnotationSupport;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.engine.support.descriptor.ClassSource;
+import org.junit.platform.engine.support.descriptor.MethodSource;
+import org.junit.platform.launcher.TestExecutionListener;
+import org.junit.platform.launcher.TestIdentifier;
+import org.junit.platform.launcher.TestPlan;
+import pitfalls.support.Guard;
+import pitfalls.support.Headline;
+
+/**
+ * Prints the tests of a module as a tree of sentences, in place of Surefire, where the property {@code lesson.tree} is set: a
+ * line for each class of details, and then the lesson, {@code Broken} and {@code Fixed}, so that it is what the screen shows
+ * at last. The rows of one test are one line. A failure is shown once, behind the tree, with what was logged meanwhile.
+ */
+public final class LessonTree implements TestExecutionListener {
+    private static final int MOST_FRAMES = 8;
+
+    private final boolean isOn;
+    private final boolean isFull = System.getProperty("bonus") != null;
+    private final Map<Class<?>, Map<String, Row>> classes = new LinkedHashMap<>();
+    private final List<String> failures = new ArrayList<>();
+    private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    private final boolean isAscii = "ASCII".equals(System.getProperty("lesson.tree"));
+    private PrintStream out;
+    private TestPlan plan;
+
+    public LessonTree() {
+        this(System.getProperty("lesson.tree") != null, null);
+    }
+
+    /** For tests: prints there. */
+    LessonTree(boolean isOn, PrintStream out) {
+        this.isOn = isOn;
+        this.out = out;
+    }
+
+    /** A test method with its rows. */
+    private static final class Row {
+        private final String sentence;
+        private final boolean isFinePrint;
+        private int tests;
+        private int failed;
+        private int skipped;
+
+        Row(String sentence, boolean isFinePrint) {
+            this.sentence = sentence;
+            this.isFinePrint = isFinePrint;
+        }
+
+        @Override
+        public String toString() {
+            String sign = failed > 0 ? "✘ " : skipped > 0 && skipped == tests ? "- " : "✔ ";
+            return sign + sentence + (tests > 1 ? " (" + tests + ")" : "");
+        }
+    }
+
+    @Override
+    public void testPlanExecutionStarted(TestPlan plan) {
+        if (!isOn) return;
+        this.plan = plan;
+        if (out != null) return;
+        out = System.out;
+        System.setOut(new PrintStream(printed, true, UTF_8));
+    }
+
+    @Override
+    public void executionStarted(TestIdentifier test) {
+        if (isOn && test.isTest()) printed.reset();
+    }
+
+    @Override
+    public void executionSkipped(TestIdentifier test, String reason) {
+        if (!isOn) return;
+        rowOf(test).ifPresent(row -> {
+            row.tests++;
+            row.skipped++;
+        });
+    }
+
+    @Override
+    public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+        if (!isOn) return;
+        boolean isFailed = result.getStatus() == TestExecutionResult.Status.FAILED;
+        if (isFailed) failures.add(explained(test, result.getThrowable()));
+        if (!test.isTest() && !isFailed) return;
+        rowOf(test).ifPresent(row -> {
+            row.tests++;
+            if (isFailed) row.failed++;
+            if (result.getStatus() == TestExecutionResult.Status.ABORTED) row.skipped++;
+        });
+    }
+
+    private Optional<Row> rowOf(TestIdentifier test) {
+        return sources(test)
+                .filter(MethodSource.class::isInstance)
+                .map(MethodSource.class::cast)
+                .findFirst()
+                .map(source -> {
+                    var method = source.getJavaMethod();
+                    boolean isLesson = AnnotationSupport.isAnnotated(method, Headline.class)
+                            || AnnotationSupport.isAnnotated(method, Guard.class);
+                    Class<?> owner = sources(test)
+                            .filter(ClassSource.class::isInstance)
+                            .<Class<?>>map(at -> ((ClassSource) at).getJavaClass())
+                            .findFirst()
+                            .orElse(source.getJavaClass());
+                    return classes.computeIfAbsent(owner, any -> new LinkedHashMap<>())
+                            .computeIfAbsent(method.getName(), name -> new Row(name.replace('_', ' '), !isLesson));
+                });
+    }
+
+    private Stream<Object> sources(TestIdentifier test) {
+        return Stream.iterate(Optional.of(test), Optional::isPresent, at -> at.flatMap(plan::getParent))
+                .flatMap(Optional::stream)
+                .flatMap(at -> at.getSource().stream());
+    }
+
+    private String explained(TestIdentifier test, Optional<Throwable> failure) {
+        var text = new StringBuilder("\n✘ ");
+        sources(test).filter(ClassSource.class::isInstance).findFirst().ifPresent(at -> text.append(
+                        ((ClassSource) at).getClassName())
+                .append(": "));
+        text.append(test.getDisplayName()).append('\n');
+        failure.ifPresent(thrown -> {
+            text.append(
+                            thrown.getMessage() == null
+                                    ? thrown
+                                    : thrown.getMessage().strip())
+                    .append('\n');
+            for (Throwable at = thrown; at != null; at = at.getCause()) {
+                if (!(at instanceof AssertionError)) text.append(at).append('\n');
+                Stream.of(at.getStackTrace())
+                        .filter(frame -> frame.getClassName().startsWith("pitfalls."))
+                        .limit(MOST_FRAMES)
+                        .forEach(frame -> text.append("    at ").append(frame).append('\n'));
+            }
+        });
+        if (printed.size() > 0) text.append("It was logged:\n").append(printed.toString(UTF_8));
+        return text.toString().stripTrailing();
+    }
+
+    @Override
+    public void testPlanExecutionFinished(TestPlan plan) {
+        if (!isOn || classes.isEmpty() && failures.isEmpty()) return;
+        Map<Class<?>, List<Class<?>>> tops = new LinkedHashMap<>();
+        for (Class<?> owner : classes.keySet())
+            tops.computeIfAbsent(topOf(owner), any -> new ArrayList<>()).add(owner);
+        List<String> lines = new ArrayList<>();
+        tops.forEach((top, owners) -> {
+            if (!isTree(top, tops.size())) lines.add(inOneLine(top, owners));
+        });
+        tops.forEach((top, owners) -> {
+            if (isTree(top, tops.size())) addTree(lines, top, owners);
+        });
+        lines.addAll(failures);
+        for (String line : lines) out.println(isAscii ? ascii(line) : line);
+        if (printed.size() >= 0) System.setOut(out);
+    }
+
+    private static Class<?> topOf(Class<?> owner) {
+        Class<?> top = owner;
+        while (top.getEnclosingClass() != null) top = top.getEnclosingClass();
+        return top;
+    }
+
+    /** Whether it is a lesson, or all that there is. */
+    private boolean isTree(Class<?> top, int classes) {
+        return classes == 1 || isFull || isLesson(top);
+    }
+
+    private static boolean isLesson(Class<?> top) {
+        return Stream.of(top.getDeclaredClasses())
+                .anyMatch(nested -> nested.getSimpleName().equals("Broken"));
+    }
+
+    private String inOneLine(Class<?> top, List<Class<?>> owners) {
+        var rows = owners.stream()
+                .flatMap(owner -> classes.get(owner).values().stream())
+                .toList();
+        boolean isRed = rows.stream().anyMatch(row -> row.failed > 0);
+        return (isRed ? "✘ " : "✔ ") + top.getName() + " ("
+                + rows.stream().mapToInt(row -> row.tests).sum() + ")";
+    }
+
+    private void addTree(List<String> lines, Class<?> top, List<Class<?>> owners) {
+        lines.add("┬─ " + top.getName());
+        for (int i = 0; i < owners.size(); i++) {
+            Class<?> owner = owners.get(i);
+            boolean isLast = i == owners.size() - 1;
+            String indent = "";
+            if (owner != top) {
+                lines.add((isLast ? "└─ ── " : "├─ ── ") + owner.getSimpleName().replace('_', ' '));
+                indent = (isLast ? " " : "│") + "     ";
+            }
+            List<String> rows = shown(owner);
+            for (int j = 0; j < rows.size(); j++)
+                lines.add(indent + (j == rows.size() - 1 ? "└─ " : "├─ ") + rows.get(j));
+        }
+    }
+
+    /** Of a contract, its headlines and guards, what failed, and how much more there is; of others, all. */
+    private List<String> shown(Class<?> owner) {
+        var rows = classes.get(owner).values();
+        boolean hasLesson = rows.stream().anyMatch(row -> !row.isFinePrint);
+        List<String> lines = new ArrayList<>();
+        int left = 0;
+        int leftTests = 0;
+        for (Row row : rows) {
+            if (isFull || !hasLesson || !row.isFinePrint || row.failed > 0) {
+                lines.add(row.toString());
+            } else {
+                left++;
+                leftTests += row.tests;
+            }
+        }
+        if (left > 0)
+            lines.add("✔ and the fine print: " + left + " more, " + leftTests + " tests (-Dbonus lists them)");
+        return lines;
+    }
+
+    private static String ascii(String line) {
+        return line.replace("✔", "[OK]")
+                .replace("✘", "[XX]")
+                .replaceAll("[┬├└]", "+")
+                .replace('─', '-')
+                .replace('│', '|');
+    }
+}

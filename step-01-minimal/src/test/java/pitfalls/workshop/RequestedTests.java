@@ -1,0 +1,97 @@
+package pitfalls.workshop;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+/**
+ * What {@code mvn test -Dtest=…} does before Surefire runs: it runs the exercises among those tests, and refuses names that
+ * no class has.
+ */
+public final class RequestedTests {
+    private final Path root;
+    private final String module;
+    private final boolean isChosen;
+    private final PrintStream out;
+
+    /**
+     * @param root the top folder
+     * @param module the folder of the module
+     * @param isChosen whether the module was named with {@code -pl}; then its tests are meant, otherwise those of any module
+     * @param out where to print
+     */
+    RequestedTests(Path root, String module, boolean isChosen, PrintStream out) {
+        this.root = root;
+        this.module = module;
+        this.isChosen = isChosen;
+        this.out = out;
+    }
+
+    /**
+     * Ends Maven, with exit code 1, where a name is wrong or an exercise is unsolved: then the last thing on the screen is
+     * ours.
+     *
+     * @param args the top folder, the folder of the module, {@code -pl} with its modules in brackets, and the tests
+     */
+    public static void main(String[] args) {
+        boolean isChosen = !args[2].equals("-pl []");
+        var requested = new RequestedTests(Path.of(args[0]), args[1], isChosen, System.out);
+        if (!requested.run(args[3], System.getProperty("bonus") != null)) {
+            System.out.flush();
+            System.exit(1);
+        }
+    }
+
+    /** Whether all is well with these tests, as {@code -Dtest} has them. */
+    boolean run(String tests, boolean bonus) {
+        List<String> names = Stream.of(tests.split(","))
+                .map(name -> name.strip().replaceFirst("#.*", ""))
+                .filter(name -> name.matches("[\\w.]+"))
+                .map(name -> name.substring(name.lastIndexOf('.') + 1))
+                .toList();
+        for (String name : names)
+            if (!exists(name)) {
+                out.println(noSuchTest(name));
+                return false;
+            }
+        boolean isWell = true;
+        for (ExerciseFile exercise : ExerciseFile.in(root, module))
+            if (names.contains(exercise.simpleName())) isWell &= run(exercise, bonus);
+        return isWell;
+    }
+
+    private boolean exists(String name) {
+        return namesIn(isChosen ? root.resolve(module) : root).contains(name);
+    }
+
+    private String noSuchTest(String name) {
+        return "There is no test '" + name + "'" + (isChosen ? " in " + module : "") + ". There are: "
+                + String.join(", ", namesIn(isChosen ? root.resolve(module) : root)) + ".";
+    }
+
+    private static Set<String> namesIn(Path folder) {
+        try (var files = Files.walk(folder)) {
+            return files.map(file -> file.toString().replace('\\', '/'))
+                    .filter(file -> file.matches(".*/src/test/java/.*(Test|Proof|Exercise)\\.java"))
+                    .map(file -> file.replaceFirst(".*/(.*)\\.java", "$1"))
+                    .collect(TreeSet::new, Set::add, Set::addAll);
+        } catch (IOException x) {
+            throw new java.io.UncheckedIOException(x);
+        }
+    }
+
+    private boolean run(ExerciseFile exercise, boolean bonus) {
+        var verdict = Verdict.of(exercise, new ExerciseCompiler(), bonus);
+        verdict.overview().forEach(out::println);
+        out.println();
+        verdict.failure().forEach(out::println);
+        if (!verdict.failure().isEmpty()) out.println();
+        verdict.summary().forEach(out::println);
+        return verdict.isSolved();
+    }
+}
