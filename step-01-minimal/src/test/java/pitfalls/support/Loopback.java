@@ -20,6 +20,9 @@ import javax.net.ssl.SSLContext;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
+import org.eclipse.jetty.client.AbstractConnectionPool;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -71,6 +74,24 @@ public final class Loopback implements AfterEachCallback {
     /** The address of that upstream, as a proxy's target. */
     public static String targetOf(MockWebServer upstream) {
         return "http://127.0.0.1:" + upstream.getPort();
+    }
+
+    /**
+     * Waits until a proxy's client has a connection to its upstream for the next request. That is a moment after the response to
+     * the last one: the proxy looks first whether the upstream has said more.
+     */
+    public static void awaitIdleConnection(HttpClient client) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!hasIdleConnection(client)) {
+            assertThat(System.nanoTime()).as("when a connection is idle").isLessThan(deadline);
+            Thread.onSpinWait();
+        }
+    }
+
+    private static boolean hasIdleConnection(HttpClient client) {
+        return client.getDestinations().stream()
+                .map(destination -> ((HttpDestination) destination).getConnectionPool())
+                .anyMatch(pool -> ((AbstractConnectionPool) pool).getIdleConnectionCount() > 0);
     }
 
     /** The next request that this upstream has received; fails if there is none soon. */

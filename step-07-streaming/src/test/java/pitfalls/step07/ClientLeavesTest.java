@@ -2,6 +2,7 @@ package pitfalls.step07;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.awaitIdleConnection;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -118,6 +119,7 @@ class ClientLeavesTest {
                 client.close();
                 left.open();
                 over.await();
+                awaitIdleConnection(proxy.getHttpClient());
                 client = loopback.connect(server);
                 assertThat(client.sendRequest("GET /y").receiveResponse().body())
                         .isEqualTo("hello");

@@ -1,6 +1,7 @@
 package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.awaitIdleConnection;
 
 import java.time.Duration;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -66,10 +67,14 @@ class ExpectationTest {
 
         private RawConnection connect(ScriptedUpstream upstream, Timeouts timeouts, Duration continueDelay)
                 throws Exception {
+            return loopback.connect(loopback.serve((ProxyHandler) newProxy(upstream, timeouts, continueDelay)));
+        }
+
+        private StreamingProxy newProxy(ScriptedUpstream upstream, Timeouts timeouts, Duration continueDelay) {
             var proxy = new StreamingProxy(upstream.target());
             proxy.setTimeouts(timeouts);
             proxy.setContinueDelay(continueDelay);
-            return loopback.connect(loopback.serve((ProxyHandler) proxy));
+            return proxy;
         }
 
         @Test
@@ -80,7 +85,8 @@ class ExpectationTest {
                 String next = connection.receiveRequest().body();
                 connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + next);
             });
-            var client = connect(upstream, Timeouts.defaults(), MOMENT);
+            var proxy = newProxy(upstream, Timeouts.defaults(), MOMENT);
+            var client = loopback.connect(loopback.serve((ProxyHandler) proxy));
 
             for (String body : new String[] {"abc", "def"}) {
                 var asked = client.sendRequest("POST /x", HELD_BACK).receiveResponse();
@@ -89,6 +95,7 @@ class ExpectationTest {
                 assertThat(asked.status()).isEqualTo(100);
                 assertThat(response.status()).isEqualTo(200);
                 assertThat(response.body()).isEqualTo(body);
+                awaitIdleConnection(proxy.getHttpClient());
             }
             assertThat(upstream.connections()).isEqualTo(1);
         }

@@ -1,6 +1,7 @@
 package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.awaitIdleConnection;
 
 import java.time.Duration;
 import java.util.ArrayList;
@@ -255,9 +256,11 @@ public interface StreamingContract extends LoopbackTest {
             connection.ended();
         });
         var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(200));
-        var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
+        var proxy = newProxy(upstream.target(), timeouts, 200);
+        var client = loopback.connect(loopback.serve(proxy));
 
         var stream = client.sendRequest("GET /events").receiveResponse();
+        awaitIdleConnection(proxy.getHttpClient());
         var silent = client.sendRequest("GET /x").receiveResponse();
 
         assertThat(stream.body()).isEqualTo("one");
