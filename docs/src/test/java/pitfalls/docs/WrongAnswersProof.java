@@ -6,14 +6,16 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Exercise;
+import pitfalls.support.ExerciseFailure;
+import pitfalls.support.Why;
 import pitfalls.workshop.Run;
 import pitfalls.workshop.Run.Status;
 
-/** What looks like an answer, and is none, stays red. */
+/** What looks like an answer, and is none, stays red, and the failure says why. */
 class WrongAnswersProof {
 
     @TestFactory
-    Stream<DynamicTest> a_wrong_answer_is_rejected() {
+    Stream<DynamicTest> a_wrong_answer_is_rejected_and_told_why() {
         return WrongAnswers.all().stream()
                 .map(answer -> DynamicTest.dynamicTest(
                         answer.getAnnotation(Exercise.class).value() + ": "
@@ -29,6 +31,13 @@ class WrongAnswersProof {
                 .toList();
 
         assertThat(failed).extracting(result -> result.method().getName()).contains(failsAt);
+        assertThat(failed)
+                .filteredOn(result ->
+                        result.method().getName().equals(failsAt) && result.failure() instanceof ExerciseFailure)
+                .isNotEmpty()
+                .allSatisfy(result -> assertThat(result.failure().getMessage())
+                        .contains("Why: "
+                                + result.method().getAnnotation(Why.class).value()));
         assertThat(failed).allSatisfy(result -> assertThat(result.failure()).isInstanceOf(AssertionError.class));
     }
 }

@@ -242,7 +242,7 @@ final class Session {
         List<String> lines = new ArrayList<>(List.of(RULE, ""));
         lines.add("   ✔ ✔ ✔   S O L V E D   step " + current.number() + ", " + current.title() + "   ✔ ✔ ✔");
         lines.add("");
-        lines.add("Learned: " + Lesson.of(current).learned());
+        lines.addAll(Verdict.wrapped("Learned: " + Lesson.of(current).learned()));
         long rows = verdict.finePrint().size();
         long green = verdict.finePrint().stream().filter(Verdict.Row::isGreen).count();
         lines.add(

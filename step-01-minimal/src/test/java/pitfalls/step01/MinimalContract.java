@@ -22,6 +22,7 @@ import pitfalls.support.Gate;
 import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
+import pitfalls.support.Why;
 
 /** What Jetty's reverse proxy gives for free, in every step: none of this is a pitfall. */
 public interface MinimalContract extends LoopbackTest {
@@ -32,6 +33,7 @@ public interface MinimalContract extends LoopbackTest {
     /** The proxy under test, not started. */
     Handler newProxy(String target);
 
+    @Why("The upstream must see what the client asked for, and a query is part of it: getPathQuery " + "has both.")
     @Headline
     @Order(1)
     @TestFactory
@@ -61,6 +63,7 @@ public interface MinimalContract extends LoopbackTest {
                 }));
     }
 
+    @Why("The operator wrote the base path for a reason: the path of the client goes behind it, " + "not in its place.")
     @Headline
     @Order(2)
     @Test
@@ -94,12 +97,20 @@ public interface MinimalContract extends LoopbackTest {
 
                     assertThat(head.status()).as(THE_STATUS).isEqualTo(200);
                     var request = received(upstream);
-                    assertThat(request.getMethod()).isEqualTo(method);
-                    assertThat(request.getBodySize()).isEqualTo(hasBody ? 3 : 0);
-                    assertThat(head.field("X-Seen")).containsExactly(method);
+                    assertThat(request.getMethod())
+                            .as("the method at the upstream")
+                            .isEqualTo(method);
+                    assertThat(request.getBodySize())
+                            .as("the bytes of the body at the upstream")
+                            .isEqualTo(hasBody ? 3 : 0);
+                    assertThat(head.field("X-Seen"))
+                            .as("X-Seen of the response")
+                            .containsExactly(method);
                 }));
     }
 
+    @Why("A client writes Host as it likes. Where a pattern does not match, the client's own URL "
+            + "stays, and reaches any server inside.")
     @Headline
     @Order(4)
     @Test
@@ -130,8 +141,10 @@ public interface MinimalContract extends LoopbackTest {
                 .send(mebibyte)
                 .receiveResponse();
 
-        assertThat(received(upstream).getBody()).isEqualTo(bytes);
-        assertThat(response.complete()).isTrue();
+        assertThat(received(upstream).getBody()).as("the body at the upstream").isEqualTo(bytes);
+        assertThat(response.complete())
+                .as("whether the response looks complete")
+                .isTrue();
         assertThat(response.body().equals(mebibyte)).as("the same bytes").isTrue();
     }
 
@@ -151,6 +164,7 @@ public interface MinimalContract extends LoopbackTest {
                 .receiveResponse();
 
         assertThat(received(upstream).getHeaders().names())
+                .as("the headers at the upstream")
                 .doesNotContain("Connection", "X-Named", "Keep-Alive", "Proxy-Authorization", "TE")
                 .contains("X-End-To-End");
     }
@@ -166,9 +180,13 @@ public interface MinimalContract extends LoopbackTest {
         var response = client.sendRequest("GET /x", "X-Dup: 1", "X-Other: o", "x-dup: 2", "X-Dup:", "X-Dup: 3")
                 .receiveResponse();
 
-        assertThat(received(upstream).getHeaders().values("X-Dup")).containsExactly("1", "2", "", "3");
-        assertThat(response.field("X-Dup")).containsExactly("one", "two");
-        assertThat(response.field("Set-Cookie")).containsExactly("a=1", "b=2");
+        assertThat(received(upstream).getHeaders().values("X-Dup"))
+                .as("X-Dup at the upstream")
+                .containsExactly("1", "2", "", "3");
+        assertThat(response.field("X-Dup")).as("X-Dup of the response").containsExactly("one", "two");
+        assertThat(response.field("Set-Cookie"))
+                .as("Set-Cookie of the response")
+                .containsExactly("a=1", "b=2");
     }
 
     @Test
@@ -178,9 +196,13 @@ public interface MinimalContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(302);
-        assertThat(response.field("Location")).containsExactly("http://elsewhere.example/y");
-        assertThat(upstream.getRequestCount()).isEqualTo(1);
+        assertThat(response.status()).as("the status of the response").isEqualTo(302);
+        assertThat(response.field("Location"))
+                .as("Location of the response")
+                .containsExactly("http://elsewhere.example/y");
+        assertThat(upstream.getRequestCount())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
     @Test
@@ -192,11 +214,17 @@ public interface MinimalContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.body()).isEqualTo(gzip);
-        assertThat(response.field("Content-Encoding")).containsExactly("gzip");
-        assertThat(received(upstream).getHeaders().names()).doesNotContain("Accept-Encoding");
+        assertThat(response.body()).as("the body of the response").isEqualTo(gzip);
+        assertThat(response.field("Content-Encoding"))
+                .as("Content-Encoding of the response")
+                .containsExactly("gzip");
+        assertThat(received(upstream).getHeaders().names())
+                .as("the headers at the upstream")
+                .doesNotContain("Accept-Encoding");
     }
 
+    @Why("A client of Jetty's keeps cookies, and sends the cookie of one user with the request of "
+            + "another: it needs an empty cookie store.")
     @Test
     default void a_cookie_is_passed_on_and_never_kept() throws Exception {
         var upstream = loopback.upstream(ok().addHeader("Set-Cookie", "sid=alice; Path=/"), ok());
@@ -205,8 +233,11 @@ public interface MinimalContract extends LoopbackTest {
         var alice = loopback.connect(proxy).sendRequest("GET /x", "Cookie: a=1").receiveResponse();
         loopback.connect(proxy).sendRequest("GET /x").receiveResponse();
 
-        assertThat(alice.field("Set-Cookie")).containsExactly("sid=alice; Path=/");
+        assertThat(alice.field("Set-Cookie"))
+                .as("Set-Cookie of the first response")
+                .containsExactly("sid=alice; Path=/");
         assertThat(List.of(received(upstream), received(upstream)))
+                .as("the cookies that came with the requests of two users")
                 .extracting((RecordedRequest request) -> request.getHeaders().get("Cookie"))
                 .containsExactly("a=1", null);
     }
@@ -227,7 +258,9 @@ public interface MinimalContract extends LoopbackTest {
         firstChunkArrived.open();
         String second = client.receiveChunk();
 
-        assertThat(List.of(first, second, client.receiveChunk())).containsExactly("one", "two", "");
+        assertThat(List.of(first, second, client.receiveChunk()))
+                .as("the chunks that the client received")
+                .containsExactly("one", "two", "");
     }
 
     @Test
@@ -246,6 +279,6 @@ public interface MinimalContract extends LoopbackTest {
         firstChunkArrived.await();
         var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("one,two,");
+        assertThat(response.body()).as("the body of the response").isEqualTo("one,two,");
     }
 }

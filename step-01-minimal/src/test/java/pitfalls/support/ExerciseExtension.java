@@ -62,7 +62,7 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
             var client = LoopbackTest.loopback.lastClient();
             boolean isTold = told.add(method.getUniqueId()) && !client.equals(clientBefore);
             String last = isLesson(method) ? "Hints: " + hintsOf(method) : "This is a bonus: the exercise is solved.";
-            throw explained(failure, client.filter(any -> isTold), last);
+            throw explained(failure, why(method), client.filter(any -> isTold), last);
         }
     }
 
@@ -77,11 +77,18 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     }
 
     /** An assertion fails in the contract, so its place in the code says nothing to a reader of the exercise. */
-    private static ExerciseFailure explained(Throwable failure, Optional<RawConnection> client, String last) {
+    private static ExerciseFailure explained(
+            Throwable failure, String why, Optional<RawConnection> client, String last) {
         boolean isAssertion = failure instanceof AssertionError;
         String reason = isAssertion ? failure.getMessage().strip() : unanswered(failure);
         String wire = client.map(ExerciseExtension::wire).orElse("");
-        return new ExerciseFailure(reason, wire, last, isAssertion ? null : failure);
+        return new ExerciseFailure(reason + why, wire, last, isAssertion ? null : failure);
+    }
+
+    private static String why(ExtensionContext method) {
+        return findAnnotation(method.getElement(), Why.class)
+                .map(why -> "\n\nWhy: " + why.value())
+                .orElse("");
     }
 
     /** Why there is nothing to assert anything about. */

@@ -26,6 +26,7 @@ import pitfalls.workshop.Run.Status;
 public record Verdict(ExerciseFile exercise, List<String> complaints, List<Result> results, Duration time) {
     private static final int LONGEST_WIRE = 24;
     private static final int MOST_WARNINGS = 3;
+    private static final int LONGEST_LINE = 96;
 
     /** Compiles an exercise and runs its headlines and guards, and the fine print as well if that is wanted. */
     public static Verdict of(ExerciseFile exercise, ExerciseCompiler compiler, boolean bonus) {
@@ -119,7 +120,7 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
         lines.add("✘ " + failed.sentence());
         String wire = "";
         if (failed.failure() instanceof ExerciseFailure failure) {
-            lines.addAll(failure.reason().lines().toList());
+            failure.reason().lines().flatMap(line -> wrapped(line).stream()).forEach(lines::add);
             wire = failure.wire();
         } else {
             lines.addAll(String.valueOf(failed.failure()).lines().toList());
@@ -137,6 +138,13 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
         if (!warnings.isEmpty()) lines.addAll(List.of("", "The proxy logged:"));
         for (String line : warnings.subList(0, Math.min(warnings.size(), MOST_WARNINGS))) lines.add("    " + line);
         return lines;
+    }
+
+    /** A sentence in lines that a terminal shows whole; a line of an assertion stays as it is. */
+    static List<String> wrapped(String line) {
+        if (!line.matches("[A-Z][a-z]+: .*")) return List.of(line);
+        var lines = line.replaceAll("(.{60," + LONGEST_LINE + "}) ", "$1\n");
+        return lines.lines().toList();
     }
 
     /** The wire of the first failure, in full. */

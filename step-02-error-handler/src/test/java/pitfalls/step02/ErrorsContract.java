@@ -33,6 +33,7 @@ import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Why;
 
 /** A proxy whose errors help the client and the operator, and nobody else. */
 public interface ErrorsContract extends LoopbackTest {
@@ -40,6 +41,8 @@ public interface ErrorsContract extends LoopbackTest {
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target);
 
+    @Why("The client can act on a type and a sentence. The text of an exception names classes and "
+            + "addresses, which help nobody but an attacker.")
     @Headline
     @Order(1)
     @Test
@@ -48,12 +51,15 @@ public interface ErrorsContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
         assertThat(response.field("Content-Type"))
                 .as("the Content-Type of the error")
                 .containsExactly("application/problem+json");
-        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=connection_refused");
+        assertThat(response.field("Proxy-Status"))
+                .as("Proxy-Status of the response")
+                .containsExactly("reverse-proxy; error=connection_refused");
         assertThat(new JSON().fromJSON(response.body()))
+                .as("the body of the error, read as JSON")
                 .isEqualTo(Map.of(
                         "title",
                         "Bad Gateway",
@@ -84,6 +90,10 @@ public interface ErrorsContract extends LoopbackTest {
         }
     }
 
+    @Why("After connection_refused the upstream cannot have acted, after the others it may have: "
+            + "so each has its own type. A 500 without Proxy-Status means that fields of the dead "
+            + "response were left, such as its Content-Length, and Jetty tripped over them: reset() "
+            + "comes first.")
     @Headline
     @Order(3)
     @TestFactory
@@ -155,7 +165,7 @@ public interface ErrorsContract extends LoopbackTest {
         var response = client.sendRequest("GET /x").receiveResponse();
 
         assertError(response, 502, "dns_error");
-        assertThat(response.body()).doesNotContain(tooLongForDns);
+        assertThat(response.body()).as("the body of the response").doesNotContain(tooLongForDns);
     }
 
     @Test
@@ -183,8 +193,10 @@ public interface ErrorsContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
-        assertThat(response.fieldNames()).doesNotContain("Content-Encoding", "Set-Cookie", "ETag");
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
+        assertThat(response.fieldNames())
+                .as("the headers of the response")
+                .doesNotContain("Content-Encoding", "Set-Cookie", "ETag");
     }
 
     @Test
@@ -195,6 +207,7 @@ public interface ErrorsContract extends LoopbackTest {
         var response = client.sendRequest("GET /x").receiveResponse();
 
         assertThat(response.body())
+                .as("the body of the response")
                 .doesNotContain("127.0.0.1", target.substring(target.lastIndexOf(':')), "Exception", "java", "Jetty");
     }
 
@@ -216,10 +229,15 @@ public interface ErrorsContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
-        assertThat(response.field("Access-Control-Allow-Origin")).containsExactly("*");
-        assertThat(response.field("Vary")).containsExactly("Origin", "Accept");
-        assertThat(response.fieldNames()).doesNotContain("X-Origin").containsOnlyOnce("Date", "Server");
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
+        assertThat(response.field("Access-Control-Allow-Origin"))
+                .as("Access-Control-Allow-Origin of the response")
+                .containsExactly("*");
+        assertThat(response.field("Vary")).as("Vary of the response").containsExactly("Origin", "Accept");
+        assertThat(response.fieldNames())
+                .as("the headers of the response")
+                .doesNotContain("X-Origin")
+                .containsOnlyOnce("Date", "Server");
     }
 
     @Test
@@ -242,10 +260,10 @@ public interface ErrorsContract extends LoopbackTest {
                     .receiveResponse();
             handled.await();
 
-            assertThat(response.status()).isEqualTo(405);
-            assertThat(response.body()).isEqualTo("no");
+            assertThat(response.status()).as("the status of the response").isEqualTo(405);
+            assertThat(response.body()).as("the body of the response").isEqualTo("no");
             assertThat(client.ended()).as("the connection, with an upload left").isTrue();
-            assertThat(log.lines()).isEmpty();
+            assertThat(log.lines()).as("the lines in the log of the proxy").isEmpty();
         }
     }
 
@@ -336,7 +354,9 @@ public interface ErrorsContract extends LoopbackTest {
             clientLeft.open();
             proxyLeft.await();
 
-            assertThat(log.first()).startsWith("INFO aborted 400 http_request_error for GET /x");
+            assertThat(log.first())
+                    .as("the first line in the log of the proxy")
+                    .startsWith("INFO aborted 400 http_request_error for GET /x");
         }
     }
 
@@ -355,9 +375,13 @@ public interface ErrorsContract extends LoopbackTest {
                     client.sendRequest(method + " /x", "Connection: close");
                     var head = new RawMessage(client.receiveHead(), "", true);
 
-                    assertThat(head.field("ETag")).containsExactly("\"1\"");
-                    assertThat(head.field("Transfer-Encoding")).isEmpty();
-                    assertThat(client.receiveToEnd()).isEmpty();
+                    assertThat(head.field("ETag")).as("ETag of the response").containsExactly("\"1\"");
+                    assertThat(head.field("Transfer-Encoding"))
+                            .as("Transfer-Encoding of the response")
+                            .isEmpty();
+                    assertThat(client.receiveToEnd())
+                            .as("what the client received then")
+                            .isEmpty();
                 }));
     }
 
@@ -483,7 +507,7 @@ public interface ErrorsContract extends LoopbackTest {
         var response =
                 client.sendRequest("GET /x", "Cookie: " + "c".repeat(8100)).receiveResponse();
 
-        assertThat(response.status()).isEqualTo(200);
+        assertThat(response.status()).as("the status of the response").isEqualTo(200);
     }
 
     @Test
@@ -516,6 +540,8 @@ public interface ErrorsContract extends LoopbackTest {
         return configuration;
     }
 
+    @Why("The client has half a response already. Nothing that is written now can replace it, so "
+            + "only a failed callback, which breaks the connection, can say that something is missing.")
     @Guard
     @Order(5)
     @Test
@@ -543,7 +569,7 @@ public interface ErrorsContract extends LoopbackTest {
         var head = new RawMessage(client.receiveHead(), "", false);
         firstChunkArrived.open();
 
-        assertThat(head.status()).isEqualTo(200);
+        assertThat(head.status()).as("the status of the response").isEqualTo(200);
         assertThat(client.receiveBodyOf(head).complete())
                 .as("whether the client takes half a response for a whole one")
                 .isFalse();
@@ -587,9 +613,11 @@ public interface ErrorsContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x", "Connection: close").receiveResponse();
 
-        assertThat(response.complete()).isTrue();
-        assertThat(response.body()).isEqualTo("abc");
-        assertThat(client.ended()).isTrue();
+        assertThat(response.complete())
+                .as("whether the response looks complete")
+                .isTrue();
+        assertThat(response.body()).as("the body of the response").isEqualTo("abc");
+        assertThat(client.ended()).as("whether the connection has ended").isTrue();
     }
 
     @Test
@@ -600,7 +628,7 @@ public interface ErrorsContract extends LoopbackTest {
         String head = client.receiveHead();
         var next = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(head).startsWith("HTTP/1.1 502 ");
+        assertThat(head).as("the head of the response").startsWith("HTTP/1.1 502 ");
         assertThat(next.startLine()).as("the next bytes on the connection").isEqualTo("HTTP/1.1 502 Bad Gateway");
     }
 
@@ -614,8 +642,8 @@ public interface ErrorsContract extends LoopbackTest {
                 client.sendRequest("POST /x", "Content-Length: 3").send("abc").receiveResponse();
         var second = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(first.status()).isEqualTo(502);
-        assertThat(second.status()).isEqualTo(502);
+        assertThat(first.status()).as("the status of the first response").isEqualTo(502);
+        assertThat(second.status()).as("the status of the second response").isEqualTo(502);
     }
 
     @Test
@@ -626,9 +654,11 @@ public interface ErrorsContract extends LoopbackTest {
                 .send("abc")
                 .receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
-        assertThat(response.field("Connection")).containsExactly("close");
-        assertThat(client.ended()).isTrue();
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
+        assertThat(response.field("Connection"))
+                .as("Connection of the response")
+                .containsExactly("close");
+        assertThat(client.ended()).as("whether the connection has ended").isTrue();
     }
 
     private static void assertError(RawMessage response, int status, String type) {
@@ -636,6 +666,8 @@ public interface ErrorsContract extends LoopbackTest {
                 .as("the status of the error, and what Proxy-Status says of its cause")
                 .isEqualTo(List.of(status, List.of("reverse-proxy; error=" + type)));
         assertThat(response.field("Cache-Control")).as("Cache-Control").containsExactly("no-store");
-        assertThat(response.body()).doesNotContain("127.0.0.1", "Exception", "java", "jetty", "Jetty");
+        assertThat(response.body())
+                .as("the body of the response")
+                .doesNotContain("127.0.0.1", "Exception", "java", "jetty", "Jetty");
     }
 }

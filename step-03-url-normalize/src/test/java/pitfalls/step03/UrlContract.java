@@ -22,6 +22,7 @@ import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Guard;
 import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Why;
 
 /** A proxy that takes the addresses that operators write, and leaves alone those that clients send. */
 public interface UrlContract extends LoopbackTest {
@@ -37,6 +38,7 @@ public interface UrlContract extends LoopbackTest {
                 .map(address -> DynamicTest.dynamicTest(address, () -> assertReached(address)));
     }
 
+    @Why("A scheme counts in any case, as in HTTP://leader:8081, and then nothing goes in front of " + "it.")
     @Guard
     @Order(4)
     @Test
@@ -54,9 +56,12 @@ public interface UrlContract extends LoopbackTest {
         assertThat(response.status())
                 .as("the status that the client got of the upstream's 200")
                 .isEqualTo(200);
-        assertThat(received(upstream).getTarget()).isEqualTo("/x?a=1");
+        assertThat(received(upstream).getTarget())
+                .as("the target that the upstream has seen")
+                .isEqualTo("/x?a=1");
     }
 
+    @Why("Otherwise the operator learns of a typing error from the users, one 500 at a time.")
     @Headline
     @Order(2)
     @TestFactory
@@ -85,6 +90,8 @@ public interface UrlContract extends LoopbackTest {
                 .map(target -> DynamicTest.dynamicTest(target, () -> assertSurvives(target)));
     }
 
+    @Why("Only the upstream knows whether %2F and /, or /a/../b and /b, are the same. A proxy that "
+            + "tidies up asks for something else than its client did.")
     @Guard
     @Order(5)
     @TestFactory
@@ -162,8 +169,10 @@ public interface UrlContract extends LoopbackTest {
 
         var response = client.sendRequest("OPTIONS *").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(200);
-        assertThat(received(upstream).getTarget()).isEqualTo("*");
+        assertThat(response.status()).as("the status of the response").isEqualTo(200);
+        assertThat(received(upstream).getTarget())
+                .as("the target that the upstream has seen")
+                .isEqualTo("*");
     }
 
     @TestFactory
@@ -189,7 +198,9 @@ public interface UrlContract extends LoopbackTest {
                                     + "\r\n\r\n")
                             .receiveResponse();
 
-                    assertThat(internal.getRequestCount()).isZero();
+                    assertThat(internal.getRequestCount())
+                            .as("requests that reached an upstream that the client chose")
+                            .isZero();
                     assertThat(response.status() == 400 ? 1 : upstream.getRequestCount())
                             .as("refused, or sent where it belongs")
                             .isEqualTo(1);
@@ -204,9 +215,13 @@ public interface UrlContract extends LoopbackTest {
         var response = client.send("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
                 .receiveResponse();
 
-        assertThat(response.status()).isEqualTo(501);
-        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=http_request_denied");
-        assertThat(upstream.getRequestCount()).isZero();
+        assertThat(response.status()).as("the status of the response").isEqualTo(501);
+        assertThat(response.field("Proxy-Status"))
+                .as("Proxy-Status of the response")
+                .containsExactly("reverse-proxy; error=http_request_denied");
+        assertThat(upstream.getRequestCount())
+                .as("requests that were forwarded after they were refused")
+                .isZero();
     }
 
     @TestFactory
@@ -248,7 +263,9 @@ public interface UrlContract extends LoopbackTest {
         var response = client.sendRequest("GET /caf\u00e9").receiveResponse();
 
         assertThat(response.status()).as("a byte that is not UTF-8").isEqualTo(400);
-        assertThat(upstream.getRequestCount()).isZero();
+        assertThat(upstream.getRequestCount())
+                .as("requests that were forwarded after they were refused")
+                .isZero();
     }
 
     @Test
@@ -262,7 +279,7 @@ public interface UrlContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(204);
+        assertThat(response.status()).as("the status of the response").isEqualTo(204);
     }
 
     private static boolean hasIPv6() throws IOException {
@@ -290,6 +307,6 @@ public interface UrlContract extends LoopbackTest {
 
         var response = client.sendRequest("get /x").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("get /x HTTP/1.1");
+        assertThat(response.body()).as("the body of the response").isEqualTo("get /x HTTP/1.1");
     }
 }

@@ -31,6 +31,7 @@ import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.RefusedOnce;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Why;
 
 /** A proxy that sends a failed request again where that is safe, and nowhere else. */
 public interface RetriesContract extends LoopbackTest {
@@ -52,10 +53,14 @@ public interface RetriesContract extends LoopbackTest {
         assertThat(response.status())
                 .as("the status of a GET whose first connection dropped")
                 .isEqualTo(200);
-        assertThat(response.body()).isEqualTo("served");
-        assertThat(upstream.connections()).isEqualTo(2);
+        assertThat(response.body()).as("the body of the response").isEqualTo("served");
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(2);
     }
 
+    @Why("The connection died after the request was sent. The upstream may have made the payment, "
+            + "and would make it twice.")
     @Guard
     @Order(4)
     @Test
@@ -69,9 +74,12 @@ public interface RetriesContract extends LoopbackTest {
         assertThat(response.status())
                 .as("the status of a POST that may have been applied")
                 .isEqualTo(502);
-        assertThat(upstream.connections()).isEqualTo(1);
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
+    @Why("To send a request again is for the operator to decide. Without a policy, " + "policy.attempts() is 1.")
     @Guard
     @Order(5)
     @Test
@@ -84,7 +92,9 @@ public interface RetriesContract extends LoopbackTest {
         assertThat(response.status())
                 .as("the status of a GET that must not be sent again")
                 .isEqualTo(502);
-        assertThat(upstream.connections()).isEqualTo(1);
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
     @Headline
@@ -120,11 +130,17 @@ public interface RetriesContract extends LoopbackTest {
                     .as("the answer of an upstream that was refusing at first")
                     .startsWith("HTTP/1.1 200 ");
             ByteString received = received(upstream).getBody();
-            assertThat(received == null ? "" : received.utf8()).isEqualTo(body);
-            assertThat(upstream.getRequestCount()).isEqualTo(1);
+            assertThat(received == null ? "" : received.utf8())
+                    .as("the body at the upstream")
+                    .isEqualTo(body);
+            assertThat(upstream.getRequestCount())
+                    .as("requests that reached the upstream")
+                    .isEqualTo(1);
         }
     }
 
+    @Why("The first attempt has read the body from the client, and it is gone: the next one would "
+            + "announce it and never send it. Keep a copy, or do not send the request again.")
     @TestFactory
     @Order(9)
     default Stream<DynamicTest> if_the_connection_died_only_idempotent_methods_are_tried_again() {
@@ -202,8 +218,8 @@ public interface RetriesContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
-        assertThat(response.body()).isEqualTo("the upstream's own words");
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
+        assertThat(response.body()).as("the body of the response").isEqualTo("the upstream's own words");
     }
 
     @Test
@@ -214,9 +230,11 @@ public interface RetriesContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(503);
-        assertThat(response.body()).isEqualTo("busy");
-        assertThat(upstream.connections()).isEqualTo(3);
+        assertThat(response.status()).as("the status of the response").isEqualTo(503);
+        assertThat(response.body()).as("the body of the response").isEqualTo("busy");
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(3);
     }
 
     @Headline
@@ -229,7 +247,7 @@ public interface RetriesContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
         assertThat(upstream.connections())
                 .as("how often a policy of 4 attempts has asked the upstream")
                 .isEqualTo(4);
@@ -255,8 +273,12 @@ public interface RetriesContract extends LoopbackTest {
                             var response = sendBody(client, body, chunked).receiveResponse();
 
                             boolean fits = length <= 100;
-                            assertThat(response.status()).isEqualTo(fits ? 204 : 502);
-                            assertThat(bodies).containsExactlyElementsOf(fits ? List.of(body, body) : List.of(body));
+                            assertThat(response.status())
+                                    .as("the status of the response")
+                                    .isEqualTo(fits ? 204 : 502);
+                            assertThat(bodies)
+                                    .as("the bodies that the upstream received, one for each attempt")
+                                    .containsExactlyElementsOf(fits ? List.of(body, body) : List.of(body));
                         })));
     }
 
@@ -266,7 +288,9 @@ public interface RetriesContract extends LoopbackTest {
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
         // The tests run with a heap no larger than that.
-        assertThat(sendMebibytes(client, "PUT", 64)).isEqualTo(64 << 20);
+        assertThat(sendMebibytes(client, "PUT", 64))
+                .as("the bytes that the upstream received")
+                .isEqualTo(64 << 20);
     }
 
     private static int sendMebibytes(RawConnection client, String method, int mebibytes) throws Exception {
@@ -305,8 +329,10 @@ public interface RetriesContract extends LoopbackTest {
         String early = client.receiveChunk();
         client.send("3\r\ntwo\r\n0\r\n\r\n");
 
-        assertThat(early).isEqualTo("early");
-        assertThat(client.receiveChunk()).isEmpty();
+        assertThat(early)
+                .as("what the client received before the upload was complete")
+                .isEqualTo("early");
+        assertThat(client.receiveChunk()).as("the last chunk of the response").isEmpty();
     }
 
     @Test
@@ -333,8 +359,10 @@ public interface RetriesContract extends LoopbackTest {
         firstDied.await();
         var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(204);
-        assertThat(bodies).containsExactly("one", "two", "");
+        assertThat(response.status()).as("the status of the response").isEqualTo(204);
+        assertThat(bodies)
+                .as("the bodies that the upstream received, one for each attempt")
+                .containsExactly("one", "two", "");
     }
 
     @Test
@@ -355,8 +383,12 @@ public interface RetriesContract extends LoopbackTest {
         var interim = client.receiveResponse();
         var response = client.send("abc").receiveResponse();
 
-        assertThat(List.of(interim.status(), response.status())).containsExactly(100, 204);
-        assertThat(bodies).containsExactly("abc", "abc");
+        assertThat(List.of(interim.status(), response.status()))
+                .as("the status of the interim and of the final response")
+                .containsExactly(100, 204);
+        assertThat(bodies)
+                .as("the bodies that the upstream received, one for each attempt")
+                .containsExactly("abc", "abc");
     }
 
     @Test
@@ -377,11 +409,14 @@ public interface RetriesContract extends LoopbackTest {
                 .send("a,b")
                 .receiveResponse();
 
-        assertThat(response.body()).isEqualTo("ok");
-        assertThat(response.field("Set-Cookie")).isEmpty();
+        assertThat(response.body()).as("the body of the response").isEqualTo("ok");
+        assertThat(response.field("Set-Cookie"))
+                .as("Set-Cookie of the response")
+                .isEmpty();
         assertThat(requests.get(1).head().replace("Connection: close\r\n", ""))
+                .as("the head of the second attempt, compared with the first")
                 .isEqualTo(requests.get(0).head());
-        assertThat(requests.get(1).body()).isEqualTo("a,b");
+        assertThat(requests.get(1).body()).as("the body of the second attempt").isEqualTo("a,b");
     }
 
     @Test
@@ -398,8 +433,10 @@ public interface RetriesContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("served");
-        assertThat(response.field("Access-Control-Allow-Origin")).containsExactly("*");
+        assertThat(response.body()).as("the body of the response").isEqualTo("served");
+        assertThat(response.field("Access-Control-Allow-Origin"))
+                .as("Access-Control-Allow-Origin of the response")
+                .containsExactly("*");
     }
 
     @TestFactory
@@ -423,8 +460,12 @@ public interface RetriesContract extends LoopbackTest {
         var client = loopback.connect(loopback.serve(proxy));
         if (status == 504) proxy.getHttpClient().setIdleTimeout(100);
 
-        assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(status);
-        assertThat(upstream.connections()).isEqualTo(1);
+        assertThat(client.sendRequest("GET /x").receiveResponse().status())
+                .as("the status of the response")
+                .isEqualTo(status);
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
     @Test
@@ -433,7 +474,9 @@ public interface RetriesContract extends LoopbackTest {
         var unlimited = IDEMPOTENT.withBufferSize(Integer.MAX_VALUE);
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), unlimited)));
 
-        assertThat(sendMebibytes(client, "POST", 64)).isEqualTo(64 << 20);
+        assertThat(sendMebibytes(client, "POST", 64))
+                .as("the bytes that the upstream received")
+                .isEqualTo(64 << 20);
     }
 
     @Test
@@ -463,8 +506,10 @@ public interface RetriesContract extends LoopbackTest {
         firstDied.await();
         var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(204);
-        assertThat(String.join("", bodies)).isEqualTo("onetwo");
+        assertThat(response.status()).as("the status of the response").isEqualTo(204);
+        assertThat(String.join("", bodies))
+                .as("the body that the upstream received in all")
+                .isEqualTo("onetwo");
     }
 
     @Test
@@ -488,7 +533,7 @@ public interface RetriesContract extends LoopbackTest {
 
         var response = clients.get(0).sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("served");
+        assertThat(response.body()).as("the body of the response").isEqualTo("served");
     }
 
     @Guard
@@ -509,8 +554,12 @@ public interface RetriesContract extends LoopbackTest {
                     var head = new RawMessage(client.receiveHead(), "", false);
                     firstChunkArrived.open();
 
-                    assertThat(client.receiveBodyOf(head).complete()).isFalse();
-                    assertThat(upstream.connections()).isEqualTo(1);
+                    assertThat(client.receiveBodyOf(head).complete())
+                            .as("whether the response looks complete")
+                            .isFalse();
+                    assertThat(upstream.connections())
+                            .as("requests that reached the upstream")
+                            .isEqualTo(1);
                 }));
     }
 
@@ -521,7 +570,9 @@ public interface RetriesContract extends LoopbackTest {
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
         for (int i = 0; i < 300; i++)
-            assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(200);
+            assertThat(client.sendRequest("GET /x").receiveResponse().status())
+                    .as("the status of the response")
+                    .isEqualTo(200);
     }
 
     /** How many attempts are due for a request. */

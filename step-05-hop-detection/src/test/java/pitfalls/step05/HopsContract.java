@@ -24,6 +24,7 @@ import pitfalls.support.Guard;
 import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
+import pitfalls.support.Why;
 
 /** A proxy that ends loops, and keeps on a hop what belongs to it. */
 public interface HopsContract extends LoopbackTest {
@@ -50,7 +51,9 @@ public interface HopsContract extends LoopbackTest {
             assertThat(response.status())
                     .as("the status of a request that came back")
                     .isEqualTo(508);
-            assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=proxy_loop_detected");
+            assertThat(response.field("Proxy-Status"))
+                    .as("Proxy-Status of the response")
+                    .containsExactly("reverse-proxy; error=proxy_loop_detected");
             assertThat(server.requests().count())
                     .as("requests within each other")
                     .isEqualTo(2);
@@ -75,11 +78,16 @@ public interface HopsContract extends LoopbackTest {
             assertThat(response.status())
                     .as("the status of a request that came back")
                     .isEqualTo(508);
-            assertThat(a.requests().count()).isLessThanOrEqualTo(2);
-            assertThat(b.requests().count()).isEqualTo(1);
+            assertThat(a.requests().count())
+                    .as("requests that reached the first proxy of the ring")
+                    .isLessThanOrEqualTo(2);
+            assertThat(b.requests().count())
+                    .as("requests that reached the second proxy of the ring")
+                    .isEqualTo(1);
         });
     }
 
+    @Why("Other proxies write Via as well. Only your own pseudonym says that the request was here " + "before.")
     @Guard
     @Order(4)
     @Test
@@ -94,8 +102,9 @@ public interface HopsContract extends LoopbackTest {
 
         var response = loopback.connect(loopback.serve(a)).sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("served");
+        assertThat(response.body()).as("the body of the response").isEqualTo("served");
         assertThat(String.join(", ", received(upstream).getHeaders().values("Via")))
+                .as("Via at the upstream")
                 .isEqualTo("1.1 a, 1.1 b, 1.1 c");
     }
 
@@ -106,9 +115,13 @@ public interface HopsContract extends LoopbackTest {
 
         client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(received(upstream).getHeaders().values("X-MiniKV-Forwarded")).containsExactly("1");
+        assertThat(received(upstream).getHeaders().values("X-MiniKV-Forwarded"))
+                .as("X-MiniKV-Forwarded at the upstream")
+                .containsExactly("1");
     }
 
+    @Why("A client names fields in Connection, and the proxy leaves those out. A mark that was set "
+            + "before that is left out too: set it behind.")
     @Headline
     @Order(3)
     @TestFactory
@@ -146,11 +159,16 @@ public interface HopsContract extends LoopbackTest {
                     var response =
                             client.sendRequest("GET /x", via.split("\r\n")).receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(508);
-                    assertThat(upstream.getRequestCount()).isZero();
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(508);
+                    assertThat(upstream.getRequestCount())
+                            .as("requests that were forwarded after they were refused")
+                            .isZero();
                 }));
     }
 
+    @Why("Your neighbour may have a name that begins with yours: compare the whole pseudonym, " + "element by element.")
     @TestFactory
     default Stream<DynamicTest> a_name_that_only_looks_like_the_pseudonym_is_no_loop() {
         return Stream.of("1.1 edge-ab", "1.1 fred (edge-a)", "edge-a", "1.1 ,", "1.1 fred (a 5\" disk)")
@@ -162,7 +180,9 @@ public interface HopsContract extends LoopbackTest {
 
                     var response = client.sendRequest("GET /x", "Via: " + via).receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(200);
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(200);
                 }));
     }
 
@@ -187,7 +207,9 @@ public interface HopsContract extends LoopbackTest {
                                 .send("GET / HTTP/" + version + "\r\nHost: x\r\n\r\n")
                                 .receiveResponse();
 
-                    assertThat(received(upstream).getHeaders().get("Via")).isEqualTo(version + " edge-a");
+                    assertThat(received(upstream).getHeaders().get("Via"))
+                            .as("Via at the upstream")
+                            .isEqualTo(version + " edge-a");
                 }));
     }
 
@@ -203,8 +225,12 @@ public interface HopsContract extends LoopbackTest {
         var names = List.of(
                 received(upstream).getHeaders().get("Via"),
                 received(upstream).getHeaders().get("Via"));
-        assertThat(names).doesNotHaveDuplicates().allSatisfy(name -> assertThat(name)
-                .doesNotContain(InetAddress.getLocalHost().getHostName()));
+        assertThat(names)
+                .as("the pseudonyms of several proxies")
+                .doesNotHaveDuplicates()
+                .allSatisfy(name -> assertThat(name)
+                        .as("a pseudonym")
+                        .doesNotContain(InetAddress.getLocalHost().getHostName()));
     }
 
     @TestFactory
@@ -218,6 +244,7 @@ public interface HopsContract extends LoopbackTest {
                             .receiveResponse();
 
                     assertThat(received(upstream).getHeaders().values("Max-Forwards"))
+                            .as("Max-Forwards at the upstream")
                             .containsExactly(row.split(" ")[2]);
                 }));
     }
@@ -231,14 +258,15 @@ public interface HopsContract extends LoopbackTest {
                 .sendRequest("TRACE /x", "Max-Forwards: 1")
                 .receiveResponse();
 
-        assertThat(response.status()).isEqualTo(200);
-        assertThat(response.body()).contains("Via: 1.1 proxy-");
+        assertThat(response.status()).as("the status of the response").isEqualTo(200);
+        assertThat(response.body()).as("the body of the response").contains("Via: 1.1 proxy-");
     }
 
     @Test
     default void Max_Forwards_named_in_Connection_counts_all_the_same() throws Exception {
         assertThat(seenBehind("OPTIONS", "Max-Forwards: 5", "Connection: Max-Forwards")
                         .field("Max-Forwards"))
+                .as("Max-Forwards at the upstream")
                 .containsExactly("4");
     }
 
@@ -249,9 +277,13 @@ public interface HopsContract extends LoopbackTest {
 
         var response = client.sendRequest("OPTIONS *", "Max-Forwards: 0").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(200);
-        assertThat(response.field("Allow")).containsExactly("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
-        assertThat(upstream.getRequestCount()).isZero();
+        assertThat(response.status()).as("the status of the response").isEqualTo(200);
+        assertThat(response.field("Allow"))
+                .as("Allow of the response")
+                .containsExactly("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
+        assertThat(upstream.getRequestCount())
+                .as("requests that were forwarded although Max-Forwards was 0")
+                .isZero();
     }
 
     @Test
@@ -268,10 +300,15 @@ public interface HopsContract extends LoopbackTest {
                         "X-Seen: yes")
                 .receiveResponse();
 
-        assertThat(response.field("Content-Type")).containsExactly("message/http");
+        assertThat(response.field("Content-Type"))
+                .as("Content-Type of the response")
+                .containsExactly("message/http");
         assertThat(response.body())
+                .as("the body of the response")
                 .isEqualTo("TRACE /x?a=1 HTTP/1.1\r\nHost: www.example.com\r\nMax-Forwards: 0\r\nX-Seen: yes\r\n\r\n");
-        assertThat(upstream.getRequestCount()).isZero();
+        assertThat(upstream.getRequestCount())
+                .as("requests that were forwarded although Max-Forwards was 0")
+                .isZero();
     }
 
     @Test
@@ -286,9 +323,14 @@ public interface HopsContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.fieldNames()).contains("X-End").doesNotContain("X-Hop", "Keep-Alive", "Connection");
-        assertThat(response.field("Content-Length")).containsExactly("2");
-        assertThat(response.body()).isEqualTo("ok");
+        assertThat(response.fieldNames())
+                .as("the headers of the response")
+                .contains("X-End")
+                .doesNotContain("X-Hop", "Keep-Alive", "Connection");
+        assertThat(response.field("Content-Length"))
+                .as("Content-Length of the response")
+                .containsExactly("2");
+        assertThat(response.body()).as("the body of the response").isEqualTo("ok");
     }
 
     @Test
@@ -303,8 +345,8 @@ public interface HopsContract extends LoopbackTest {
         var response = client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue")
                 .receiveResponse();
 
-        assertThat(response.status()).isEqualTo(413);
-        assertThat(response.fieldNames()).doesNotContain("X-Hop");
+        assertThat(response.status()).as("the status of the response").isEqualTo(413);
+        assertThat(response.fieldNames()).as("the headers of the response").doesNotContain("X-Hop");
     }
 
     @Test
@@ -312,7 +354,7 @@ public interface HopsContract extends LoopbackTest {
         var upstream = loopback.scripted(connection -> {
             connection.receiveHead();
             connection.send("HTTP/1.1 100 Continue\r\n\r\n");
-            assertThat(connection.receive(3)).isEqualTo("abc");
+            assertThat(connection.receive(3)).as("what the upstream received").isEqualTo("abc");
             connection.send("HTTP/1.1 204 No Content\r\n\r\n");
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), MARKER)));
@@ -321,7 +363,9 @@ public interface HopsContract extends LoopbackTest {
         var interim = client.receiveResponse();
         var response = client.send("abc").receiveResponse();
 
-        assertThat(List.of(interim.status(), response.status())).containsExactly(100, 204);
+        assertThat(List.of(interim.status(), response.status()))
+                .as("the status of the interim and of the final response")
+                .containsExactly(100, 204);
     }
 
     @Test
@@ -336,8 +380,12 @@ public interface HopsContract extends LoopbackTest {
         var interim = client.sendRequest("GET /x").receiveResponse();
         var response = client.receiveResponse();
 
-        assertThat(List.of(interim.status(), response.status())).containsExactly(103, 204);
-        assertThat(interim.fieldNames()).containsExactly("Link");
+        assertThat(List.of(interim.status(), response.status()))
+                .as("the status of the interim and of the final response")
+                .containsExactly(103, 204);
+        assertThat(interim.fieldNames())
+                .as("the headers of the interim response")
+                .containsExactly("Link");
     }
 
     @Test
@@ -349,6 +397,7 @@ public interface HopsContract extends LoopbackTest {
         client.sendRequest("GET /x", "Connection: Host").receiveResponse();
 
         assertThat(received(upstream).getHeaders().values("Host"))
+                .as("Host at the upstream")
                 .hasSize(1)
                 .isEqualTo(received(upstream).getHeaders().values("Host"));
     }

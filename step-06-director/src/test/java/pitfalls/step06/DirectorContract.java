@@ -36,6 +36,7 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Why;
 
 /** A proxy that chooses the upstream for each request, and tells it the truth about the client. */
 public interface DirectorContract extends LoopbackTest {
@@ -68,6 +69,8 @@ public interface DirectorContract extends LoopbackTest {
                 .containsExactly("blue", "red");
     }
 
+    @Why("Several sites may live on one upstream, and Host chooses among them: with the client's "
+            + "own, the wrong one answers.")
     @Headline
     @Order(2)
     @Test
@@ -82,9 +85,12 @@ public interface DirectorContract extends LoopbackTest {
         assertThat(fields.values("Host"))
                 .as("many upstreams route by it")
                 .containsExactly("127.0.0.1:" + upstream.getPort());
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
+        assertThat(fields.values("X-Forwarded-Host"))
+                .as("X-Forwarded-Host of the request at the upstream")
+                .containsExactly("www.example.com");
     }
 
+    @Why("If nobody is the leader, nobody may get the request: whoever gets it all the same may " + "act on it.")
     @Headline
     @Order(3)
     @Test
@@ -98,11 +104,19 @@ public interface DirectorContract extends LoopbackTest {
         assertThat(response.status())
                 .as("the status of a request without an upstream")
                 .isEqualTo(503);
-        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=destination_not_found");
-        assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
-        assertThat(other.getRequestCount()).isZero();
+        assertThat(response.field("Proxy-Status"))
+                .as("Proxy-Status of the response")
+                .containsExactly("reverse-proxy; error=destination_not_found");
+        assertThat(response.field("Content-Type"))
+                .as("Content-Type of the response")
+                .containsExactly("application/problem+json");
+        assertThat(other.getRequestCount())
+                .as("requests that were forwarded after they were refused")
+                .isZero();
     }
 
+    @Why("Anybody can write X-Forwarded-For. If what the client wrote stays in front of what you "
+            + "add, the upstream believes the client.")
     @Headline
     @Order(4)
     @Test
@@ -126,10 +140,18 @@ public interface DirectorContract extends LoopbackTest {
         assertThat(fields.values("X-Forwarded-For"))
                 .as("what the upstream is told of the client")
                 .containsExactly("127.0.0.1");
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
-        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("http");
-        assertThat(fields.names()).doesNotContain("X-Forwarded-Prefix", "X_Forwarded_For");
-        assertThat(fields.values("Forwarded")).containsExactly("for=127.0.0.1;host=\"www.example.com\";proto=http");
+        assertThat(fields.values("X-Forwarded-Host"))
+                .as("X-Forwarded-Host of the request at the upstream")
+                .containsExactly("www.example.com");
+        assertThat(fields.values("X-Forwarded-Proto"))
+                .as("X-Forwarded-Proto of the request at the upstream")
+                .containsExactly("http");
+        assertThat(fields.names())
+                .as("the headers of the request at the upstream")
+                .doesNotContain("X-Forwarded-Prefix", "X_Forwarded_For");
+        assertThat(fields.values("Forwarded"))
+                .as("Forwarded of the request at the upstream")
+                .containsExactly("for=127.0.0.1;host=\"www.example.com\";proto=http");
     }
 
     @Test
@@ -153,12 +175,23 @@ public interface DirectorContract extends LoopbackTest {
                 .receiveResponse();
 
         var fields = received(upstream).getHeaders();
-        assertThat(fields.values("X-Forwarded-For")).containsExactly("203.0.113.7, 10.1.2.3, 127.0.0.1");
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly("shop.example");
-        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https");
-        assertThat(fields.values("X-Forwarded-Port")).containsExactly("443");
-        assertThat(fields.values("X-Forwarded-Prefix")).containsExactly("/shop");
+        assertThat(fields.values("X-Forwarded-For"))
+                .as("X-Forwarded-For of the request at the upstream")
+                .containsExactly("203.0.113.7, 10.1.2.3, 127.0.0.1");
+        assertThat(fields.values("X-Forwarded-Host"))
+                .as("X-Forwarded-Host of the request at the upstream")
+                .containsExactly("shop.example");
+        assertThat(fields.values("X-Forwarded-Proto"))
+                .as("X-Forwarded-Proto of the request at the upstream")
+                .containsExactly("https");
+        assertThat(fields.values("X-Forwarded-Port"))
+                .as("X-Forwarded-Port of the request at the upstream")
+                .containsExactly("443");
+        assertThat(fields.values("X-Forwarded-Prefix"))
+                .as("X-Forwarded-Prefix of the request at the upstream")
+                .containsExactly("/shop");
         assertThat(fields.values("Forwarded"))
+                .as("Forwarded of the request at the upstream")
                 .containsExactly("for=203.0.113.7;host=\"a, b\";proto=https, for=10.1.2.3,"
                         + " for=127.0.0.1;host=\"www.example.com\";proto=http");
     }
@@ -221,7 +254,9 @@ public interface DirectorContract extends LoopbackTest {
 
         client.sendRequest("GET /x", "X-Forwarded-For: 10.1.2.3").receiveResponse();
 
-        assertThat(received(upstream).getHeaders().values("X-Forwarded-For")).containsExactly("127.0.0.1");
+        assertThat(received(upstream).getHeaders().values("X-Forwarded-For"))
+                .as("X-Forwarded-For at the upstream")
+                .containsExactly("127.0.0.1");
     }
 
     @Test
@@ -233,6 +268,7 @@ public interface DirectorContract extends LoopbackTest {
                 .receiveResponse();
 
         assertThat(received(upstream).getHeaders().names())
+                .as("the headers at the upstream")
                 .contains("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "Host");
     }
 
@@ -251,11 +287,19 @@ public interface DirectorContract extends LoopbackTest {
                 .receiveResponse();
 
         var plain = received(upstream).getHeaders();
-        assertThat(plain.values("X-Forwarded-For")).containsExactly("0:0:0:0:0:0:0:1");
-        assertThat(plain.get("Forwarded")).startsWith("for=\"[0:0:0:0:0:0:0:1]\";host=");
+        assertThat(plain.values("X-Forwarded-For"))
+                .as("X-Forwarded-For of the request at the upstream")
+                .containsExactly("0:0:0:0:0:0:0:1");
+        assertThat(plain.get("Forwarded"))
+                .as("Forwarded of the request at the upstream")
+                .startsWith("for=\"[0:0:0:0:0:0:0:1]\";host=");
         var appended = received(upstream).getHeaders();
-        assertThat(appended.values("X-Forwarded-For")).containsExactly("2001:db8::7, 0:0:0:0:0:0:0:1");
-        assertThat(appended.get("Forwarded")).startsWith("for=\"[2001:db8::7]\", for=\"[0:0:0:0:0:0:0:1]\";host=");
+        assertThat(appended.values("X-Forwarded-For"))
+                .as("X-Forwarded-For of the request at the upstream, behind a trusted peer")
+                .containsExactly("2001:db8::7, 0:0:0:0:0:0:0:1");
+        assertThat(appended.get("Forwarded"))
+                .as("Forwarded of the request at the upstream, behind a trusted peer")
+                .startsWith("for=\"[2001:db8::7]\", for=\"[0:0:0:0:0:0:0:1]\";host=");
     }
 
     @Test
@@ -273,7 +317,9 @@ public interface DirectorContract extends LoopbackTest {
 
         client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(received(upstream).getHeaders().get("X-Forwarded-Proto")).isEqualTo("https");
+        assertThat(received(upstream).getHeaders().get("X-Forwarded-Proto"))
+                .as("X-Forwarded-Proto at the upstream")
+                .isEqualTo("https");
     }
 
     @Test
@@ -284,9 +330,15 @@ public interface DirectorContract extends LoopbackTest {
         client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
 
         var fields = received(upstream).getHeaders();
-        assertThat(fields.values("Host")).containsExactly("127.0.0.1:" + upstream.getPort());
-        assertThat(fields.values("X-Forwarded-Host")).isEmpty();
-        assertThat(fields.values("Forwarded")).containsExactly("for=127.0.0.1;proto=http");
+        assertThat(fields.values("Host"))
+                .as("Host of the request at the upstream")
+                .containsExactly("127.0.0.1:" + upstream.getPort());
+        assertThat(fields.values("X-Forwarded-Host"))
+                .as("X-Forwarded-Host of the request at the upstream")
+                .isEmpty();
+        assertThat(fields.values("Forwarded"))
+                .as("Forwarded of the request at the upstream")
+                .containsExactly("for=127.0.0.1;proto=http");
     }
 
     @Test
@@ -304,8 +356,10 @@ public interface DirectorContract extends LoopbackTest {
                 .send(HttpRequest.newBuilder(server).build(), BodyHandlers.discarding());
 
         var fields = received(upstream).getHeaders();
-        assertThat(fields.get("Via")).startsWith("2.0 ");
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly(server.getAuthority());
+        assertThat(fields.get("Via")).as("Via of the request at the upstream").startsWith("2.0 ");
+        assertThat(fields.values("X-Forwarded-Host"))
+                .as("X-Forwarded-Host of the request at the upstream")
+                .containsExactly(server.getAuthority());
     }
 
     @TestFactory
@@ -551,9 +605,10 @@ public interface DirectorContract extends LoopbackTest {
         try (var log = LogLines.of("pitfalls")) {
             var response = client.sendRequest("GET /x").receiveResponse();
 
-            assertThat(response.status()).isEqualTo(502);
-            assertThat(response.body()).doesNotContain("consensus");
+            assertThat(response.status()).as("the status of the response").isEqualTo(502);
+            assertThat(response.body()).as("the body of the response").doesNotContain("consensus");
             assertThat(log.first())
+                    .as("the first line in the log of the proxy")
                     .startsWith("WARN answered 502 proxy_internal_error for GET /x to no upstream:"
                             + " java.lang.IllegalStateException: no route to the consensus");
         }
@@ -565,7 +620,7 @@ public interface DirectorContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(502);
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
     }
 
     @Test
@@ -577,8 +632,8 @@ public interface DirectorContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(404);
-        assertThat(response.body()).contains("no such tenant");
+        assertThat(response.status()).as("the status of the response").isEqualTo(404);
+        assertThat(response.body()).as("the body of the response").contains("no such tenant");
     }
 
     @Test
@@ -591,8 +646,10 @@ public interface DirectorContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("served");
-        assertThat(received(alive).getHeaders().get("Host")).isEqualTo("127.0.0.1:" + alive.getPort());
+        assertThat(response.body()).as("the body of the response").isEqualTo("served");
+        assertThat(received(alive).getHeaders().get("Host"))
+                .as("Host at the upstream")
+                .isEqualTo("127.0.0.1:" + alive.getPort());
     }
 
     @Test
@@ -603,7 +660,7 @@ public interface DirectorContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(503);
+        assertThat(response.status()).as("the status of the response").isEqualTo(503);
     }
 
     @TestFactory
@@ -623,8 +680,10 @@ public interface DirectorContract extends LoopbackTest {
 
                     var response = client.sendRequest("GET /x", fields).receiveResponse();
 
-                    assertThat(response.body()).isEqualTo("for anybody");
-                    assertThat(received(anybody).getHeaders().values(field)).doesNotContain("red");
+                    assertThat(response.body()).as("the body of the response").isEqualTo("for anybody");
+                    assertThat(received(anybody).getHeaders().values(field))
+                            .as("the header of the choice at the upstream")
+                            .doesNotContain("red");
                 }));
     }
 
@@ -639,7 +698,9 @@ public interface DirectorContract extends LoopbackTest {
                     var response = client.send("GET /x HTTP/1.1\r\nHost: " + host + "\r\nConnection: Host\r\n\r\n")
                             .receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(200);
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(200);
                 }));
     }
 
@@ -652,12 +713,13 @@ public interface DirectorContract extends LoopbackTest {
         var response =
                 client.sendRequest("GET /x", "X-Tenant: red", "X-Tenant: blue").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(503);
+        assertThat(response.status()).as("the status of the response").isEqualTo(503);
     }
 
     @Test
     default void nothing_is_added_that_the_client_did_not_send() throws Exception {
         assertThat(seenBehind("POST /x", "Content-Length: 3").fieldNames())
+                .as("the headers at the upstream")
                 .containsExactlyInAnyOrder(
                         "Host",
                         "Content-Length",
@@ -673,10 +735,18 @@ public interface DirectorContract extends LoopbackTest {
         var seen = seenBehind(
                 "POST /x", "Content-Length: 3", "User-Agent: curl/8", "Accept-Encoding:", "Content-Type:", "X-Empty:");
 
-        assertThat(seen.field("User-Agent")).containsExactly("curl/8");
-        assertThat(seen.field("Accept-Encoding")).containsExactly("");
-        assertThat(seen.field("Content-Type")).containsExactly("");
-        assertThat(seen.field("X-Empty")).containsExactly("");
+        assertThat(seen.field("User-Agent"))
+                .as("User-Agent of the request at the upstream")
+                .containsExactly("curl/8");
+        assertThat(seen.field("Accept-Encoding"))
+                .as("Accept-Encoding of the request at the upstream")
+                .containsExactly("");
+        assertThat(seen.field("Content-Type"))
+                .as("Content-Type of the request at the upstream")
+                .containsExactly("");
+        assertThat(seen.field("X-Empty"))
+                .as("X-Empty of the request at the upstream")
+                .containsExactly("");
     }
 
     @Test
@@ -688,7 +758,9 @@ public interface DirectorContract extends LoopbackTest {
 
         client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(received(upstream).getHeaders().values("Host")).containsExactly("api.internal");
+        assertThat(received(upstream).getHeaders().values("Host"))
+                .as("Host at the upstream")
+                .containsExactly("api.internal");
     }
 
     @TestFactory
@@ -707,7 +779,7 @@ public interface DirectorContract extends LoopbackTest {
 
                     client.sendRequest("GET /x").receiveHead();
 
-                    assertThat(sent).containsExactly(row[1]);
+                    assertThat(sent).as("the headers at the upstream").containsExactly(row[1]);
                 }));
     }
 

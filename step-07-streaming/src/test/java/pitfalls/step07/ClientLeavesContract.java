@@ -151,6 +151,7 @@ public interface ClientLeavesContract extends LoopbackTest {
                         client.receiveResponse().body(),
                         client.receiveResponse().body(),
                         client.receiveResponse().body()))
+                .as("the bodies of three responses on one connection")
                 .containsExactly("first", "/second", "/third");
     }
 
@@ -187,7 +188,7 @@ public interface ClientLeavesContract extends LoopbackTest {
         var response = client.receiveResponse();
         if (response.status() == 100) response = client.receiveResponse();
 
-        assertThat(response.body()).isEqualTo("abc");
+        assertThat(response.body()).as("the body of the response").isEqualTo("abc");
     }
 
     @Test
@@ -222,8 +223,10 @@ public interface ClientLeavesContract extends LoopbackTest {
         client.shutdownOutput();
         var response = client.receiveResponse();
 
-        assertThat(response.status()).isEqualTo(400);
-        assertThat(upstream.connections()).isEqualTo(1);
+        assertThat(response.status()).as("the status of the response").isEqualTo(400);
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
     @Test
@@ -242,8 +245,10 @@ public interface ClientLeavesContract extends LoopbackTest {
         http2(server, "GET", false, true);
         var get = seen.poll(5, TimeUnit.SECONDS);
 
-        assertThat(post.body()).isEqualTo("abc");
-        assertThat(get.fieldNames()).doesNotContain("Transfer-Encoding", "Content-Length");
+        assertThat(post.body()).as("the body of the POST at the upstream").isEqualTo("abc");
+        assertThat(get.fieldNames())
+                .as("the headers of the GET behind it")
+                .doesNotContain("Transfer-Encoding", "Content-Length");
     }
 
     /** A test for each kind of client. */

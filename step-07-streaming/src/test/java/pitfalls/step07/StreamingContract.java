@@ -21,6 +21,7 @@ import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Why;
 
 /** A proxy through which streams flow, in both directions, for as long as they like. */
 public interface StreamingContract extends LoopbackTest {
@@ -51,6 +52,8 @@ public interface StreamingContract extends LoopbackTest {
         };
     }
 
+    @Why("A browser takes a stream for open when the head has come, and the first event may be "
+            + "minutes away: send the head at once.")
     @Headline
     @Order(1)
     @Test
@@ -72,8 +75,10 @@ public interface StreamingContract extends LoopbackTest {
         headArrived.open();
         var response = client.receiveBodyOf(head);
 
-        assertThat(head.field("Content-Type")).containsExactly("text/event-stream");
-        assertThat(response.body()).isEqualTo("one");
+        assertThat(head.field("Content-Type"))
+                .as("Content-Type of the response")
+                .containsExactly("text/event-stream");
+        assertThat(response.body()).as("the body of the response").isEqualTo("one");
     }
 
     @Headline
@@ -91,11 +96,11 @@ public interface StreamingContract extends LoopbackTest {
         wasQuiet.open();
         var response = client.receiveBodyOf(head);
 
-        assertThat(first).isEqualTo("one");
+        assertThat(first).as("the first chunk").isEqualTo("one");
         assertThat(response.complete())
                 .as("whether a stream that was quiet for a while came to its end")
                 .isTrue();
-        assertThat(response.body()).isEqualTo("two");
+        assertThat(response.body()).as("the body of the response").isEqualTo("two");
     }
 
     @Headline
@@ -122,12 +127,14 @@ public interface StreamingContract extends LoopbackTest {
             }
             var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
 
-            assertThat(response.status()).isEqualTo(204);
+            assertThat(response.status()).as("the status of the response").isEqualTo(204);
         } finally {
             served.open();
         }
     }
 
+    @Why("Without a limit, a slow upstream gets ever more connections, until it or the proxy gives "
+            + "up on everybody.")
     @Test
     @Order(6)
     default void a_request_that_finds_no_connection_free_in_time_is_answered_with_503() throws Exception {
@@ -145,9 +152,13 @@ public interface StreamingContract extends LoopbackTest {
         var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
         answered.open();
 
-        assertThat(response.status()).isEqualTo(503);
-        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=connection_limit_reached");
-        assertThat(upstream.connections()).isEqualTo(2);
+        assertThat(response.status()).as("the status of the response").isEqualTo(503);
+        assertThat(response.field("Proxy-Status"))
+                .as("Proxy-Status of the response")
+                .containsExactly("reverse-proxy; error=connection_limit_reached");
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(2);
     }
 
     @Test
@@ -165,7 +176,9 @@ public interface StreamingContract extends LoopbackTest {
         client.receivesNothingFor(A_WHILE);
         wasQuiet.open();
 
-        assertThat(client.receiveBodyOf(head).body()).isEqualTo("two");
+        assertThat(client.receiveBodyOf(head).body())
+                .as("the rest of the response")
+                .isEqualTo("two");
     }
 
     @Test
@@ -183,8 +196,8 @@ public interface StreamingContract extends LoopbackTest {
         var interim = client.sendRequest("GET /x").receiveResponse();
         var response = client.receiveResponse();
 
-        assertThat(interim.status()).isEqualTo(103);
-        assertThat(response.body()).doesNotContain("Accept-Encoding", "User-Agent");
+        assertThat(interim.status()).as("the status of the interim response").isEqualTo(103);
+        assertThat(response.body()).as("the body of the response").doesNotContain("Accept-Encoding", "User-Agent");
     }
 
     @TestFactory
@@ -204,9 +217,11 @@ public interface StreamingContract extends LoopbackTest {
                     var head = new RawMessage(client.sendRequest(row[0] + " /x").receiveHead(), "", true);
                     var next = client.sendRequest("GET /x").receiveResponse();
 
-                    assertThat(head.field("ETag")).containsExactly("a");
-                    assertThat(head.field("Content-Length")).isEmpty();
-                    assertThat(next.body()).isEqualTo("next");
+                    assertThat(head.field("ETag")).as("ETag of the response").containsExactly("a");
+                    assertThat(head.field("Content-Length"))
+                            .as("Content-Length of the response")
+                            .isEmpty();
+                    assertThat(next.body()).as("the body of the next response").isEqualTo("next");
                 }));
     }
 
@@ -223,11 +238,15 @@ public interface StreamingContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /events").receiveResponse();
 
-        assertThat(response.body()).isEqualTo("one");
-        assertThat(response.complete()).isFalse();
+        assertThat(response.body()).as("the body of the response").isEqualTo("one");
+        assertThat(response.complete())
+                .as("whether the response looks complete")
+                .isFalse();
         brokenOff.await();
     }
 
+    @Why("A stream may be quiet, once it has begun. An upstream that has not begun to answer must "
+            + "not hold its client for ever.")
     @Guard
     @Order(4)
     @Test
@@ -241,7 +260,7 @@ public interface StreamingContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(504);
+        assertThat(response.status()).as("the status of the response").isEqualTo(504);
     }
 
     @Guard
@@ -263,9 +282,13 @@ public interface StreamingContract extends LoopbackTest {
         awaitIdleConnection(proxy.getHttpClient());
         var silent = client.sendRequest("GET /x").receiveResponse();
 
-        assertThat(stream.body()).isEqualTo("one");
-        assertThat(silent.status()).isEqualTo(504);
-        assertThat(upstream.connections()).isEqualTo(1);
+        assertThat(stream.body()).as("the body of the stream").isEqualTo("one");
+        assertThat(silent.status())
+                .as("the status of the response of the silent upstream")
+                .isEqualTo(504);
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
     @TestFactory
@@ -283,8 +306,11 @@ public interface StreamingContract extends LoopbackTest {
                             String head = client.receiveHead();
                             String rest = client.receiveToEnd();
 
-                            assertThat(rest).isEqualTo("3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n");
+                            assertThat(rest)
+                                    .as("the end of the response")
+                                    .isEqualTo("3\r\none\r\n0\r\nX-Sum: 7\r\n\r\n");
                             assertThat(new RawMessage(head, "", true).field("Trailer"))
+                                    .as("Trailer of the response")
                                     .isEqualTo(announcement.isEmpty() ? List.of() : List.of("X-Sum"));
                         }));
     }
@@ -306,6 +332,7 @@ public interface StreamingContract extends LoopbackTest {
                             .receiveResponse();
 
                     assertThat(response.body())
+                            .as("the body of the response")
                             .endsWith("\r\n0\r\nX-Sum: 7\r\n\r\n")
                             .contains(field);
                 }));
@@ -374,7 +401,10 @@ public interface StreamingContract extends LoopbackTest {
                         + "Via: 1.1 a\r\nCookie: a=1\r\nAuthorization: a\r\nExpect: a\r\nETag: a\r\n\r\n")
                 .receiveResponse();
 
-        assertThat(response.body()).endsWith("\r\n0\r\nETag: a\r\n\r\n").contains("Trailer: ETag\r\n");
+        assertThat(response.body())
+                .as("the body of the response")
+                .endsWith("\r\n0\r\nETag: a\r\n\r\n")
+                .contains("Trailer: ETag\r\n");
     }
 
     @Test
@@ -387,7 +417,7 @@ public interface StreamingContract extends LoopbackTest {
 
         client.send("GET /x HTTP/1.0\r\n\r\n").receiveHead();
 
-        assertThat(client.receiveToEnd()).isEqualTo("one");
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("one");
     }
 
     @TestFactory
@@ -405,11 +435,17 @@ public interface StreamingContract extends LoopbackTest {
                     var interim = client.sendRequest("GET /x").receiveResponse();
                     var response = client.receiveResponse();
 
-                    assertThat(interim.status()).isEqualTo(status);
-                    assertThat(interim.fieldNames()).doesNotContain("X-Hop");
+                    assertThat(interim.status())
+                            .as("the status of the interim response")
+                            .isEqualTo(status);
+                    assertThat(interim.fieldNames())
+                            .as("the headers of the interim response")
+                            .doesNotContain("X-Hop");
                     if (status == 103)
-                        assertThat(interim.field("X-A")).containsExactly("1"); // Jetty's server sends no others
-                    assertThat(response.body()).isEqualTo("ok");
+                        assertThat(interim.field("X-A"))
+                                .as("X-A of the interim response")
+                                .containsExactly("1"); // Jetty's server sends no others
+                    assertThat(response.body()).as("the body of the response").isEqualTo("ok");
                 }));
     }
 
@@ -444,15 +480,17 @@ public interface StreamingContract extends LoopbackTest {
 
         var response = client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
 
-        assertThat(response.status()).isEqualTo(200);
+        assertThat(response.status()).as("the status of the response").isEqualTo(200);
     }
 
     @Test
     default void a_body_that_the_client_holds_back_is_asked_for_by_the_upstream() throws Exception {
         var upstream = loopback.scripted(connection -> {
             var head = new RawMessage(connection.receiveHead(), "", true);
-            assertThat(head.field("Expect")).containsExactly("100-continue");
-            assertThat(connection.receivesNothingFor(Duration.ofMillis(50))).isTrue();
+            assertThat(head.field("Expect")).as("Expect at the upstream").containsExactly("100-continue");
+            assertThat(connection.receivesNothingFor(Duration.ofMillis(50)))
+                    .as("whether the upstream waits for a body that nobody asked for")
+                    .isTrue();
             connection.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
             String body = connection.receive(3);
             connection.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body);
@@ -464,8 +502,8 @@ public interface StreamingContract extends LoopbackTest {
                 client.receiveResponse().status(), client.receiveResponse().status());
         var response = client.send("abc").receiveResponse();
 
-        assertThat(interims).containsExactly(103, 100);
-        assertThat(response.body()).isEqualTo("abc");
+        assertThat(interims).as("the interim responses").containsExactly(103, 100);
+        assertThat(response.body()).as("the body of the response").isEqualTo("abc");
     }
 
     @Test
@@ -487,8 +525,8 @@ public interface StreamingContract extends LoopbackTest {
         }
         client.send("0\r\n\r\n");
 
-        assertThat(echoes).containsExactly("one", "three");
-        assertThat(client.receiveChunk()).isEmpty();
+        assertThat(echoes).as("the chunks that came back at once").containsExactly("one", "three");
+        assertThat(client.receiveChunk()).as("the last chunk of the response").isEmpty();
     }
 
     @Test
@@ -511,7 +549,9 @@ public interface StreamingContract extends LoopbackTest {
 
         client.sendRequest("GET /large").receiveHead();
 
-        assertThat(allSent.opensWithin(Duration.ofMillis(500))).isFalse();
+        assertThat(allSent.opensWithin(Duration.ofMillis(500)))
+                .as("whether the upstream could send everything to a client that does not read")
+                .isFalse();
         assertThat(sent).as("bytes, in the buffers of two sockets").hasValueLessThan(32L * mebibyte);
         for (int i = 0; i < mebibytes; i++) client.receive(mebibyte);
         allSent.await();
@@ -531,6 +571,8 @@ public interface StreamingContract extends LoopbackTest {
         headArrived.open();
         var response = client.receiveBodyOf(head);
 
-        assertThat(response.complete()).isFalse();
+        assertThat(response.complete())
+                .as("whether the response looks complete")
+                .isFalse();
     }
 }

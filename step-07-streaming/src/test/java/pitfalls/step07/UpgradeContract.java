@@ -74,9 +74,11 @@ public interface UpgradeContract extends LoopbackTest {
         String echo = received.poll(5, TimeUnit.SECONDS);
         socket.sendClose(1000, "bye").get(5, TimeUnit.SECONDS);
 
-        assertThat(small).isEqualTo("echo of hello");
-        assertThat(echo).isEqualTo("echo of " + large);
-        assertThat(received.poll(5, TimeUnit.SECONDS)).isEqualTo("closed 1000");
+        assertThat(small).as("the echo of a small message").isEqualTo("echo of hello");
+        assertThat(echo).as("the echo of a large message").isEqualTo("echo of " + large);
+        assertThat(received.poll(5, TimeUnit.SECONDS))
+                .as("how the WebSocket was closed")
+                .isEqualTo("closed 1000");
     }
 
     @Headline
@@ -87,7 +89,7 @@ public interface UpgradeContract extends LoopbackTest {
             connection.receiveRequest();
             connection.send(ACCEPTED);
             connection.send("welcome");
-            assertThat(connection.receive(5)).isEqualTo("hello");
+            assertThat(connection.receive(5)).as("what the upstream received").isEqualTo("hello");
             connection.send("bye");
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
@@ -99,9 +101,13 @@ public interface UpgradeContract extends LoopbackTest {
         String welcome = client.receive(7);
         client.send("hello");
 
-        assertThat(response.status()).isEqualTo(101);
-        assertThat(response.field("Connection")).containsExactly("Upgrade");
-        assertThat(List.of(welcome, client.receiveToEnd())).containsExactly("welcome", "bye");
+        assertThat(response.status()).as("the status of the response").isEqualTo(101);
+        assertThat(response.field("Connection"))
+                .as("Connection of the response")
+                .containsExactly("Upgrade");
+        assertThat(List.of(welcome, client.receiveToEnd()))
+                .as("what came through the tunnel")
+                .containsExactly("welcome", "bye");
     }
 
     @TestFactory
@@ -124,7 +130,9 @@ public interface UpgradeContract extends LoopbackTest {
                     var response =
                             client.send(head + "Host: www.example.com\r\n\r\n").receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(502);
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(502);
                     ended.await();
                 }));
     }
@@ -144,7 +152,9 @@ public interface UpgradeContract extends LoopbackTest {
 
                     var response = client.sendRequest("GET /x", OFFER).receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(502);
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(502);
                     ended.await();
                 }));
     }
@@ -154,7 +164,7 @@ public interface UpgradeContract extends LoopbackTest {
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
             connection.send(ACCEPTED + "glued to the 101");
-            assertThat(connection.receive(20)).isEqualTo("glued to the request");
+            assertThat(connection.receive(20)).as("what the upstream received").isEqualTo("glued to the request");
             connection.send(", and then?");
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
@@ -163,7 +173,7 @@ public interface UpgradeContract extends LoopbackTest {
                         + "glued to the request")
                 .receiveResponse();
 
-        assertThat(client.receiveToEnd()).isEqualTo("glued to the 101, and then?");
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("glued to the 101, and then?");
     }
 
     @Test
@@ -183,7 +193,7 @@ public interface UpgradeContract extends LoopbackTest {
         sent.open();
         client.receiveResponse();
 
-        assertThat(client.receiveToEnd()).isEqualTo("early");
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("early");
     }
 
     @Test
@@ -199,7 +209,9 @@ public interface UpgradeContract extends LoopbackTest {
         client.sendRequest("GET /chat", OFFER).receiveResponse();
         client.send("all that I have to say").shutdownOutput();
 
-        assertThat(client.receiveToEnd()).isEqualTo("you said all that I have to say");
+        assertThat(client.receiveToEnd())
+                .as("what the client received then")
+                .isEqualTo("you said all that I have to say");
     }
 
     @Test
@@ -217,7 +229,9 @@ public interface UpgradeContract extends LoopbackTest {
         String all = client.receiveToEnd();
         client.send("you said " + all).shutdownOutput();
 
-        assertThat(seen.poll(5, TimeUnit.SECONDS)).isEqualTo("you said all that I have to say");
+        assertThat(seen.poll(5, TimeUnit.SECONDS))
+                .as("what the upstream received last")
+                .isEqualTo("you said all that I have to say");
     }
 
     @TestFactory
@@ -256,10 +270,16 @@ public interface UpgradeContract extends LoopbackTest {
                     var refusal = client.sendRequest("GET /chat", OFFER).receiveResponse();
                     var next = client.sendRequest("GET /x").receiveResponse();
 
-                    assertThat(refusal.startLine()).contains(status.substring(0, 3));
-                    assertThat(refusal.field("X-Why")).containsExactly("no");
-                    assertThat(refusal.body()).isEqualTo("no");
-                    assertThat(next.status()).isEqualTo(204);
+                    assertThat(refusal.startLine())
+                            .as("the status line of the refusal")
+                            .contains(status.substring(0, 3));
+                    assertThat(refusal.field("X-Why"))
+                            .as("X-Why of the refusal")
+                            .containsExactly("no");
+                    assertThat(refusal.body()).as("the body of the refusal").isEqualTo("no");
+                    assertThat(next.status())
+                            .as("the status of the next response")
+                            .isEqualTo(204);
                 }));
     }
 
@@ -283,8 +303,12 @@ public interface UpgradeContract extends LoopbackTest {
                             .body();
 
                     var request = new RawMessage(seen, "", true);
-                    assertThat(request.field("Upgrade")).isEqualTo(row[1].isEmpty() ? List.of() : List.of(row[1]));
-                    assertThat(request.fieldNames()).doesNotContain("HTTP2-Settings");
+                    assertThat(request.field("Upgrade"))
+                            .as("Upgrade of the request at the upstream")
+                            .isEqualTo(row[1].isEmpty() ? List.of() : List.of(row[1]));
+                    assertThat(request.fieldNames())
+                            .as("the headers of the request at the upstream")
+                            .doesNotContain("HTTP2-Settings");
                 }));
     }
 
@@ -301,18 +325,25 @@ public interface UpgradeContract extends LoopbackTest {
         var response = client.sendRequest("GET /chat", OFFER).receiveResponse();
 
         assertThat(response.fieldNames())
+                .as("the headers of the response")
                 .contains("Sec-WebSocket-Accept")
                 .doesNotContain("X-Hop", "Keep-Alive", "Content-Length", "Transfer-Encoding");
-        assertThat(response.field("Set-Cookie")).containsExactly("a=1", "b=2");
-        assertThat(response.field("Date")).containsExactly("Tue, 15 Nov 1994 08:12:31 GMT");
-        assertThat(response.field("Connection")).containsExactly("Upgrade");
-        assertThat(client.receiveToEnd()).isEqualTo("x");
+        assertThat(response.field("Set-Cookie"))
+                .as("Set-Cookie of the response")
+                .containsExactly("a=1", "b=2");
+        assertThat(response.field("Date")).as("Date of the response").containsExactly("Tue, 15 Nov 1994 08:12:31 GMT");
+        assertThat(response.field("Connection"))
+                .as("Connection of the response")
+                .containsExactly("Upgrade");
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("x");
     }
 
     @Test
     default void a_request_with_a_body_can_be_upgraded() throws Exception {
         var upstream = loopback.scripted(connection -> {
-            assertThat(connection.receiveRequest().body()).isEqualTo("{}");
+            assertThat(connection.receiveRequest().body())
+                    .as("what the upstream received")
+                    .isEqualTo("{}");
             connection.send(ACCEPTED);
             connection.send(connection.receive(5));
         });
@@ -323,14 +354,16 @@ public interface UpgradeContract extends LoopbackTest {
                 .receiveResponse();
         client.send("hello");
 
-        assertThat(response.status()).isEqualTo(101);
-        assertThat(client.receiveToEnd()).isEqualTo("hello");
+        assertThat(response.status()).as("the status of the response").isEqualTo(101);
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("hello");
     }
 
     @Test
     default void a_second_attempt_offers_the_same() throws Exception {
         var upstream = loopback.scripted(RawConnection::receiveRequest, connection -> {
-            assertThat(connection.receiveRequest().field("Upgrade")).containsExactly("chat/2");
+            assertThat(connection.receiveRequest().field("Upgrade"))
+                    .as("what the upstream received")
+                    .containsExactly("chat/2");
             connection.send(ACCEPTED + "x");
         });
         var proxy = newProxy(upstream.target(), Timeouts.defaults(), RetryPolicy.idempotent());
@@ -338,8 +371,8 @@ public interface UpgradeContract extends LoopbackTest {
 
         var response = client.sendRequest("GET /chat", OFFER).receiveResponse();
 
-        assertThat(response.status()).isEqualTo(101);
-        assertThat(client.receiveToEnd()).isEqualTo("x");
+        assertThat(response.status()).as("the status of the response").isEqualTo(101);
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("x");
     }
 
     @Test
@@ -362,7 +395,7 @@ public interface UpgradeContract extends LoopbackTest {
         client.receivesNothingFor(StreamingContract.A_WHILE);
         client.send("hello");
 
-        assertThat(client.receiveToEnd()).isEqualTo("hello");
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("hello");
     }
 
     @Test
@@ -445,7 +478,7 @@ public interface UpgradeContract extends LoopbackTest {
         client.sendRequest("GET /chat", OFFER).receiveResponse();
         client.send("hello").shutdownOutput();
 
-        assertThat(client.receiveToEnd()).isEqualTo("welcomehello");
+        assertThat(client.receiveToEnd()).as("what the client received then").isEqualTo("welcomehello");
     }
 
     /** Collects what arrives on a WebSocket. */

@@ -1,0 +1,51 @@
+package pitfalls.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.github.javaparser.ast.Node;
+import com.github.javaparser.ast.expr.MethodCallExpr;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** An assertion of a contract says what it looks at, because an attendee reads it before the code. */
+class LabelsTest {
+
+    @TestFactory
+    Stream<DynamicTest> every_assertion_of_a_contract_has_a_label() throws IOException {
+        try (var files = Files.walk(Page.ROOT)) {
+            return files
+                    .filter(file -> file.toString().replace('\\', '/').matches(".*/step-.*/src/test/.*Contract\\.java"))
+                    .sorted()
+                    .map(file ->
+                            DynamicTest.dynamicTest(file.getFileName().toString(), () -> assertThat(unlabelled(file))
+                                    .as("assertions without .as(...), by line")
+                                    .isEmpty()))
+                    .toList()
+                    .stream();
+        }
+    }
+
+    private static List<String> unlabelled(Path file) {
+        return Sources.types(file).stream()
+                .flatMap(type -> type.findAll(MethodCallExpr.class).stream())
+                .filter(call -> call.getNameAsString().equals("assertThat"))
+                .filter(call -> !isLabelled(call))
+                .map(call -> "line " + call.getBegin().orElseThrow().line + ": " + call)
+                .toList();
+    }
+
+    private static boolean isLabelled(MethodCallExpr assertion) {
+        Node at = assertion;
+        while (at.getParentNode().orElse(null) instanceof MethodCallExpr next
+                && next.getScope().orElse(null) == at) {
+            if (next.getNameAsString().equals("as")) return true;
+            at = next;
+        }
+        return false;
+    }
+}
