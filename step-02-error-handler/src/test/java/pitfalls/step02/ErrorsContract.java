@@ -401,10 +401,19 @@ public interface ErrorsContract extends LoopbackTest {
                                             + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n")
                             .receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(what.contains("upstream") ? 200 : 502);
-                    if (what.contains("upstream")) assertThat(response.body()).isEqualTo("abc");
-                    assertThat(response.field("Connection")).containsExactly("close");
-                    assertThat(client.ended()).isTrue();
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(what.contains("upstream") ? 200 : 502);
+                    if (what.contains("upstream"))
+                        assertThat(response.body())
+                                .as("the body of the response")
+                                .isEqualTo("abc");
+                    assertThat(response.field("Connection"))
+                            .as("Connection of the response")
+                            .containsExactly("close");
+                    assertThat(client.ended())
+                            .as("whether the connection has ended")
+                            .isTrue();
                 }));
     }
 
@@ -426,9 +435,9 @@ public interface ErrorsContract extends LoopbackTest {
         var first = client.sendRequest("GET /1").receiveResponse();
         var second = client.sendRequest("GET /2").receiveResponse();
 
-        assertThat(first.body()).isEqualTo("first");
-        assertThat(second.body()).isEqualTo("second");
-        assertThat(upstream.connections()).isEqualTo(2);
+        assertThat(first.body()).as("the body of the first response").isEqualTo("first");
+        assertThat(second.body()).as("the body of the second response").isEqualTo("second");
+        assertThat(upstream.connections()).as("connections to the upstream").isEqualTo(2);
     }
 
     @TestFactory
@@ -446,7 +455,9 @@ public interface ErrorsContract extends LoopbackTest {
                     var response = client.sendRequest("GET /x").receiveResponse();
 
                     boolean looksWhole = response.status() == 200 && response.complete();
-                    assertThat(looksWhole).isEqualTo(cut == body.length());
+                    assertThat(looksWhole)
+                            .as("whether the response looks whole")
+                            .isEqualTo(cut == body.length());
                 }));
     }
 
@@ -476,14 +487,18 @@ public interface ErrorsContract extends LoopbackTest {
                                     !row.method().equals("HEAD") && head.status() != 204 && head.status() != 304;
                             var response = hasBody ? client.receiveBodyOf(head) : head;
 
-                            assertThat(summary(response, hasBody)).isEqualTo(row.expected());
+                            assertThat(summary(response, hasBody))
+                                    .as("what the client reads")
+                                    .isEqualTo(row.expected());
                             if (hasBody) {
                                 assertThat(head.fieldNames().stream()
                                                 .filter(name -> name.matches("Content-Length|Transfer-Encoding")))
                                         .as("what tells the client where the body ends")
                                         .hasSize(1);
                             }
-                            assertThat(response.body()).doesNotContain("java", "Jetty");
+                            assertThat(response.body())
+                                    .as("the body of the response")
+                                    .doesNotContain("java", "Jetty");
                         }));
     }
 
@@ -518,8 +533,10 @@ public interface ErrorsContract extends LoopbackTest {
         var response =
                 client.sendRequest("GET /x", "Cookie: " + "c".repeat(65_400)).receiveResponse();
 
-        assertThat(response.status()).isEqualTo(200);
-        assertThat(received(upstream).getHeaders().get("Cookie")).hasSize(65_400);
+        assertThat(response.status()).as("the status of the response").isEqualTo(200);
+        assertThat(received(upstream).getHeaders().get("Cookie"))
+                .as("Cookie of the request at the upstream")
+                .hasSize(65_400);
     }
 
     @Test
@@ -531,7 +548,7 @@ public interface ErrorsContract extends LoopbackTest {
                 client.sendRequest("GET /x", "Cookie: " + "c".repeat(100_000)).receiveResponse();
 
         assertError(response, 431, "http_request_error");
-        assertThat(upstream.getRequestCount()).isZero();
+        assertThat(upstream.getRequestCount()).as("requests at the upstream").isZero();
     }
 
     private static HttpConfiguration accepting(int bytesOfHead) {
@@ -596,7 +613,9 @@ public interface ErrorsContract extends LoopbackTest {
                                     firstBytesArrived.open();
                                     var response = client.receiveBodyOf(head);
 
-                                    assertThat(response.body()).isEqualTo("abc");
+                                    assertThat(response.body())
+                                            .as("the body of the response")
+                                            .isEqualTo("abc");
                                     assertThat(response.complete())
                                             .as("whether the client takes the response for a whole one")
                                             .isEqualTo(!isReset);

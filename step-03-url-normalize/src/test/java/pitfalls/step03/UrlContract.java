@@ -233,8 +233,12 @@ public interface UrlContract extends LoopbackTest {
 
                     var response = client.sendRequest(method + " /x").receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(400);
-                    assertThat(upstream.getRequestCount()).isZero();
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(400);
+                    assertThat(upstream.getRequestCount())
+                            .as("requests at the upstream")
+                            .isZero();
                 }));
     }
 
@@ -251,7 +255,9 @@ public interface UrlContract extends LoopbackTest {
 
                     var response = client.sendRequest(method + " /x").receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(200);
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(200);
                 }));
     }
 

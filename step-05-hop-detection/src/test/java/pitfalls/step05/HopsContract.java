@@ -404,7 +404,9 @@ public interface HopsContract extends LoopbackTest {
 
     @Test
     default void TE_ends_here_also_where_Connection_does_not_name_it() throws Exception {
-        assertThat(seenBehind("GET", "TE: gzip;q=0.5").field("TE")).isEmpty();
+        assertThat(seenBehind("GET", "TE: gzip;q=0.5").field("TE"))
+                .as("TE of the request at the upstream")
+                .isEmpty();
     }
 
     @TestFactory
@@ -442,9 +444,16 @@ public interface HopsContract extends LoopbackTest {
 
                     var response = client.sendRequest("GET /x").receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(Integer.parseInt(status));
-                    assertThat(response.field(field.split(":")[0])).containsExactly(field.split(": ", 2)[1]);
-                    if (upgrade) assertThat(response.field("Connection")).containsExactly("Upgrade");
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(Integer.parseInt(status));
+                    assertThat(response.field(field.split(":")[0]))
+                            .as("the field in the response")
+                            .containsExactly(field.split(": ", 2)[1]);
+                    if (upgrade)
+                        assertThat(response.field("Connection"))
+                                .as("Connection of the response")
+                                .containsExactly("Upgrade");
                 }));
     }
 
@@ -460,7 +469,9 @@ public interface HopsContract extends LoopbackTest {
 
                     var response = client.sendRequest("GET /x").receiveResponse();
 
-                    assertThat(response.fieldNames()).doesNotContain(field.split(":")[0], "Connection");
+                    assertThat(response.fieldNames())
+                            .as("the fields of the response")
+                            .doesNotContain(field.split(":")[0], "Connection");
                 }));
     }
 
@@ -497,10 +508,15 @@ public interface HopsContract extends LoopbackTest {
                             .send("3\r\nabc\r\n0\r\n\r\n")
                             .receiveResponse();
 
-                    assertThat(response.status()).isEqualTo(501);
+                    assertThat(response.status())
+                            .as("the status of the response")
+                            .isEqualTo(501);
                     assertThat(response.field("Proxy-Status"))
+                            .as("Proxy-Status of the response")
                             .containsExactly("reverse-proxy; error=http_request_denied");
-                    assertThat(upstream.getRequestCount()).isZero();
+                    assertThat(upstream.getRequestCount())
+                            .as("requests at the upstream")
+                            .isZero();
                 }));
     }
 }

@@ -225,9 +225,15 @@ public interface DirectorContract extends LoopbackTest {
                             .receiveResponse();
 
                     var untrusted = received(upstream).getHeaders();
-                    assertThat(untrusted.get(name)).isNull();
-                    assertThat(untrusted.get("X-Zip")).isEqualTo("kept");
-                    assertThat(received(upstream).getHeaders().get(name)).isEqualTo("6.6.6.6");
+                    assertThat(untrusted.get(name))
+                            .as("the field of an untrusted peer")
+                            .isNull();
+                    assertThat(untrusted.get("X-Zip"))
+                            .as("X-Zip of an untrusted peer")
+                            .isEqualTo("kept");
+                    assertThat(received(upstream).getHeaders().get(name))
+                            .as("the field of a trusted peer")
+                            .isEqualTo("6.6.6.6");
                 }));
     }
 
@@ -240,10 +246,18 @@ public interface DirectorContract extends LoopbackTest {
         client.sendRequest("GET /x", "X-Forwarded-Proto: https").receiveResponse();
 
         var fields = received(upstream).getHeaders();
-        assertThat(fields.values("X-Forwarded-For")).containsExactly("127.0.0.1");
-        assertThat(fields.values("X-Forwarded-Host")).containsExactly("www.example.com");
-        assertThat(fields.values("X-Forwarded-Proto")).containsExactly("https");
-        assertThat(fields.names()).doesNotContain("X-Forwarded-Port", "X-Forwarded-Prefix");
+        assertThat(fields.values("X-Forwarded-For"))
+                .as("X-Forwarded-For of the request at the upstream")
+                .containsExactly("127.0.0.1");
+        assertThat(fields.values("X-Forwarded-Host"))
+                .as("X-Forwarded-Host of the request at the upstream")
+                .containsExactly("www.example.com");
+        assertThat(fields.values("X-Forwarded-Proto"))
+                .as("X-Forwarded-Proto of the request at the upstream")
+                .containsExactly("https");
+        assertThat(fields.names())
+                .as("the fields of the request at the upstream")
+                .doesNotContain("X-Forwarded-Port", "X-Forwarded-Prefix");
     }
 
     @Test
@@ -488,8 +502,12 @@ public interface DirectorContract extends LoopbackTest {
                 .sendRequest("GET /x", fields)
                 .receiveResponse();
 
-        assertThat(trusted.field("Location")).containsExactly("https://shop.example:8443/x");
-        assertThat(untrusted.field("Location")).containsExactly("http://www.example.com/x");
+        assertThat(trusted.field("Location"))
+                .as("Location behind a trusted peer")
+                .containsExactly("https://shop.example:8443/x");
+        assertThat(untrusted.field("Location"))
+                .as("Location behind an untrusted peer")
+                .containsExactly("http://www.example.com/x");
     }
 
     @Test
@@ -502,7 +520,7 @@ public interface DirectorContract extends LoopbackTest {
 
         var response = client.send("GET /x HTTP/1.0\r\n\r\n").receiveResponse();
 
-        assertThat(response.field("Location")).containsExactly("/x?a");
+        assertThat(response.field("Location")).as("Location of the response").containsExactly("/x?a");
     }
 
     @Test
@@ -516,7 +534,7 @@ public interface DirectorContract extends LoopbackTest {
         var response = client.sendRequest("POST /x", "Content-Length: 3", "Expect: 100-continue")
                 .receiveResponse();
 
-        assertThat(response.field("Location")).containsExactly("/base/x");
+        assertThat(response.field("Location")).as("Location of the response").containsExactly("/base/x");
     }
 
     @TestFactory
@@ -543,10 +561,15 @@ public interface DirectorContract extends LoopbackTest {
                     var response = client.sendRequest("GET " + row[0]).receiveResponse();
 
                     var received = received(upstream);
-                    assertThat(received.getTarget()).isEqualTo(row[1]);
+                    assertThat(received.getTarget())
+                            .as("the target at the upstream")
+                            .isEqualTo(row[1]);
                     assertThat(received.getHeaders().values("X-Forwarded-Prefix"))
+                            .as("X-Forwarded-Prefix of the request at the upstream")
                             .containsExactly("/app");
-                    assertThat(response.field("Location")).containsExactly(row[3]);
+                    assertThat(response.field("Location"))
+                            .as("Location of the response")
+                            .containsExactly(row[3]);
                 }));
     }
 
@@ -559,9 +582,11 @@ public interface DirectorContract extends LoopbackTest {
         var response = client.sendRequest("GET /apple").receiveResponse();
 
         var received = received(upstream);
-        assertThat(received.getTarget()).isEqualTo("/apple");
-        assertThat(received.getHeaders().get("X-Forwarded-Prefix")).isNull();
-        assertThat(response.field("Location")).containsExactly("/y");
+        assertThat(received.getTarget()).as("the target at the upstream").isEqualTo("/apple");
+        assertThat(received.getHeaders().get("X-Forwarded-Prefix"))
+                .as("X-Forwarded-Prefix of the request at the upstream")
+                .isNull();
+        assertThat(response.field("Location")).as("Location of the response").containsExactly("/y");
     }
 
     @Test
@@ -574,7 +599,9 @@ public interface DirectorContract extends LoopbackTest {
                 .sendRequest("GET /app/x", "X-Forwarded-Prefix: /shop")
                 .receiveResponse();
 
-        assertThat(received(upstream).getHeaders().values("X-Forwarded-Prefix")).containsExactly("/shop/app");
+        assertThat(received(upstream).getHeaders().values("X-Forwarded-Prefix"))
+                .as("X-Forwarded-Prefix of the request at the upstream")
+                .containsExactly("/shop/app");
     }
 
     @Test
@@ -591,8 +618,10 @@ public interface DirectorContract extends LoopbackTest {
 
         received(upstream);
         var second = received(upstream).getHeaders();
-        assertThat(second.get("Cookie")).isEqualTo("sid=ABC");
-        assertThat(second.get("Authorization")).isEqualTo("Bearer ABC");
+        assertThat(second.get("Cookie")).as("Cookie of the second request").isEqualTo("sid=ABC");
+        assertThat(second.get("Authorization"))
+                .as("Authorization of the second request")
+                .isEqualTo("Bearer ABC");
     }
 
     @Test
@@ -830,10 +859,16 @@ public interface DirectorContract extends LoopbackTest {
                     var alice = loopback.connect(proxy);
                     var bob = loopback.connect(proxy);
 
-                    assertThat(userOf(alice, "")).isEqualTo("401 NTLM");
-                    assertThat(userOf(alice, scheme + " hello")).isEqualTo("401 " + scheme + " challenge");
-                    assertThat(userOf(bob, "")).isEqualTo("401 NTLM");
-                    assertThat(userOf(alice, scheme + " I am Alice")).isEqualTo("200 Alice");
+                    assertThat(userOf(alice, ""))
+                            .as("who Alice is to the upstream")
+                            .isEqualTo("401 NTLM");
+                    assertThat(userOf(alice, scheme + " hello"))
+                            .as("who Alice is to the upstream")
+                            .isEqualTo("401 " + scheme + " challenge");
+                    assertThat(userOf(bob, "")).as("who Bob is to the upstream").isEqualTo("401 NTLM");
+                    assertThat(userOf(alice, scheme + " I am Alice"))
+                            .as("who Alice is to the upstream")
+                            .isEqualTo("200 Alice");
 
                     for (int i = 0; i < 5; i++) {
                         assertThat(userOf(bob, "")).as("who Bob is").isEqualTo("401 NTLM");
@@ -842,8 +877,12 @@ public interface DirectorContract extends LoopbackTest {
                                 .isEqualTo("401 NTLM");
                         assertThat(userOf(alice, "")).as("who Alice is").isEqualTo("200 Alice");
                     }
-                    assertThat(userOf(bob, scheme + " hello")).isEqualTo("401 " + scheme + " challenge");
-                    assertThat(userOf(bob, scheme + " I am Bob")).isEqualTo("200 Bob");
+                    assertThat(userOf(bob, scheme + " hello"))
+                            .as("who Bob is to the upstream")
+                            .isEqualTo("401 " + scheme + " challenge");
+                    assertThat(userOf(bob, scheme + " I am Bob"))
+                            .as("who Bob is to the upstream")
+                            .isEqualTo("200 Bob");
                     assertThat(userOf(alice, "")).as("who Alice is").isEqualTo("200 Alice");
                 }));
     }
@@ -869,6 +908,8 @@ public interface DirectorContract extends LoopbackTest {
         alice.close();
         ended.await();
 
-        assertThat(handler.getHttpClient().getDestinations()).isEmpty();
+        assertThat(handler.getHttpClient().getDestinations())
+                .as("pools that are left")
+                .isEmpty();
     }
 }

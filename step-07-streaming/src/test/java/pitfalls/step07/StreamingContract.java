@@ -359,8 +359,11 @@ public interface StreamingContract extends LoopbackTest {
 
                     RawMessage request = seen.remove();
                     assertThat(request.field("TE"))
+                            .as("TE of the request at the upstream")
                             .containsExactlyElementsOf(row[1].isEmpty() ? List.of() : List.of(row[1]));
-                    assertThat(request.field("Connection")).isEqualTo(row[1].isEmpty() ? List.of() : List.of("TE"));
+                    assertThat(request.field("Connection"))
+                            .as("Connection of the request at the upstream")
+                            .isEqualTo(row[1].isEmpty() ? List.of() : List.of("TE"));
                 }));
     }
 

@@ -455,7 +455,7 @@ public interface UpgradeContract extends LoopbackTest {
         boolean isOver = shutdown.isDone();
         proxy.stop();
 
-        assertThat(echo).isEqualTo("hello");
+        assertThat(echo).as("what came back through the tunnel").isEqualTo("hello");
         assertThat(isOver).as("whether the server takes the tunnel for ended").isFalse();
         client.awaitEnd();
         ended.await();
