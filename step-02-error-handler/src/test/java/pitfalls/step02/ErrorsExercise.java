@@ -4,6 +4,8 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.support.Exercise;
 
@@ -12,6 +14,8 @@ import pitfalls.support.Exercise;
 public class ErrorsExercise implements ErrorsContract {
 
     static class MyProxy extends MinimalProxy {
+        private static final Logger LOG = LoggerFactory.getLogger(MyProxy.class);
+
         MyProxy(String target) {
             super(target);
         }
@@ -32,6 +36,21 @@ public class ErrorsExercise implements ErrorsContract {
                     proxyToClientResponse,
                     proxyToClientCallback,
                     failure);
+        }
+
+        /** Given: the line in the log, for the operator. */
+        private static void log(
+                ProxyError error, Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+            LOG.warn(
+                    "answered {} {} for {} {} to {}://{}:{}: {}",
+                    error.kind().status(),
+                    error.kind().type(),
+                    clientToProxyRequest.getMethod(),
+                    clientToProxyRequest.getHttpURI().getPath(),
+                    proxyToServerRequest.getScheme(),
+                    proxyToServerRequest.getHost(),
+                    proxyToServerRequest.getPort(),
+                    error.cause().toString());
         }
     }
 
