@@ -84,6 +84,7 @@ class ExpectationTest {
                 connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + body);
                 String next = connection.receiveRequest().body();
                 connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + next);
+                connection.ended();
             });
             var proxy = newProxy(upstream, Timeouts.defaults(), MOMENT);
             var client = loopback.connect(loopback.serve((ProxyHandler) proxy));
