@@ -40,7 +40,13 @@ final class NodePackages {
     private static void install(String npm) throws IOException, InterruptedException {
         Path output = FOLDER.resolve("npm.txt");
         var process = new ProcessBuilder(
-                        npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--cache=" + FOLDER.resolve("cache"))
+                        npm,
+                        "ci",
+                        "--engine-strict",
+                        "--ignore-scripts",
+                        "--no-audit",
+                        "--no-fund",
+                        "--cache=" + FOLDER.resolve("cache"))
                 .directory(FOLDER.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile())
