@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** The packages of npm's that are listed in {@code applications/package.json}, installed once, beside the scripts that use them. */
+/** The npm packages that {@code applications/package.json} lists, installed once, beside the scripts that use them. */
 final class NodePackages {
     static final Path SOURCES = Path.of("src", "test", "resources", "applications");
 

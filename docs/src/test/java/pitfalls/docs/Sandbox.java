@@ -34,7 +34,9 @@ final class Sandbox {
     /** A command that will run in here. */
     ProcessBuilder command(String... command) {
         var builder = new ProcessBuilder(command).directory(folder.toFile());
-        builder.environment().keySet().removeIf(name -> name.matches("(?i).*_proxy|npm_config_.*|git_.*|curl_home"));
+        builder.environment()
+                .keySet()
+                .removeIf(name -> name.matches("(?i).*_proxy|npm_config_.*|reverse_proxy_.*|git_.*|curl_home"));
         builder.environment()
                 .putAll(Map.of(
                         "HOME", folder.toString(),
