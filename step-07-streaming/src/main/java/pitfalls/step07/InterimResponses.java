@@ -5,6 +5,7 @@ import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.server.Response;
 import pitfalls.step02.Exchange;
 import pitfalls.step05.HopByHop;
 
@@ -34,6 +35,19 @@ final class InterimResponses extends EarlyHintsProtocolHandler {
     /** Whether this client knows them: an HTTP/1.0 client would take one for the final response (RFC 9110, section 15.2). */
     static boolean understands(org.eclipse.jetty.server.Request clientToProxyRequest) {
         return clientToProxyRequest.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_0;
+    }
+
+    /**
+     * Sends the client its 100 before its body is read. Jetty's server leaves the 100 out where some of the body is there already, but a
+     * client that has begun unasked may wait for it before it goes on, as that of CUPS does for a second (RFC 9110, section 15.2).
+     *
+     * @param sendBody what Jetty does when the 100 comes; {@code null} if there is no body, which stays so
+     */
+    static Runnable continueThen(Runnable sendBody, Response proxyToClientResponse) {
+        if (sendBody == null || !understands(proxyToClientResponse.getRequest())) return sendBody;
+        return () -> proxyToClientResponse
+                .writeInterim(HttpStatus.CONTINUE_100, HttpFields.EMPTY)
+                .whenComplete((sent, notExpected) -> sendBody.run());
     }
 
     @Override

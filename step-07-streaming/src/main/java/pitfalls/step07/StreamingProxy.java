@@ -144,6 +144,14 @@ public class StreamingProxy extends DirectedProxy {
     }
 
     @Override
+    protected Runnable onServerToProxyResponse100Continue(
+            Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
+        Runnable sendBody = super.onServerToProxyResponse100Continue(clientToProxyRequest, proxyToServerRequest);
+        return InterimResponses.continueThen(
+                sendBody, StreamingExchange.of(clientToProxyRequest).proxyToClientResponse);
+    }
+
+    @Override
     protected void onServerToProxyResponse102Processing(
             Request clientToProxyRequest,
             org.eclipse.jetty.client.Request proxyToServerRequest,

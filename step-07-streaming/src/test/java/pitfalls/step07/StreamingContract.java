@@ -510,6 +510,25 @@ public interface StreamingContract extends LoopbackTest {
     }
 
     @Test
+    default void a_client_that_begins_its_body_unasked_gets_the_100_all_the_same() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+            String body = connection.receive(6);
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n" + body);
+        });
+        var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+
+        var interim = client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\nabc")
+                .receiveResponse();
+        var response = client.send("def").receiveResponse();
+
+        assertThat(interim.status()).as("what the client waits for").isEqualTo(100);
+        assertThat(response.status()).as("what comes after it").isEqualTo(200);
+        assertThat(response.body()).as("the body of the response").isEqualTo("abcdef");
+    }
+
+    @Test
     default void a_body_can_be_streamed_while_the_response_is_flowing() throws Exception {
         var upstream = loopback.scripted(connection -> {
             connection.receiveHead();
