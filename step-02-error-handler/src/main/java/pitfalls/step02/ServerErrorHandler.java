@@ -3,6 +3,7 @@ package pitfalls.step02;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http.HttpException;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -23,7 +24,7 @@ import org.eclipse.jetty.util.Callback;
  */
 public final class ServerErrorHandler implements Request.Handler {
     private static final Map<Integer, String> DETAILS = Map.of(
-            408, ProxyError.CLIENT_TIMEOUT.detail(),
+            408, "The request did not arrive in time. Send it again.",
             414, "The request's target is too long. Shorten it, or send its parameters in a body.",
             417, "The only expectation that can be met here is 100-continue. Send the request without the other one.",
             426, "HTTP/2 is not spoken here. Send the request in HTTP/1.1.",
@@ -46,6 +47,10 @@ public final class ServerErrorHandler implements Request.Handler {
     /** Called by Jetty with the status that it has chosen, and with what was thrown in an attribute of the request. */
     @Override
     public boolean handle(Request request, Response response, Callback callback) {
+        if (response.getStatus()
+                == HttpStatus.UPGRADE_REQUIRED_426) { // which has to say to what (RFC 9110, section 15.5.22)
+            response.getHeaders().put(HttpHeader.UPGRADE, "HTTP/1.1").put(HttpHeader.CONNECTION, "Upgrade, close");
+        }
         var exchange = new Exchange(request, new Resettable(request, response), callback);
         if (Exchange.of(request) == null)
             request.setAttribute(Exchange.ATTRIBUTE, exchange); // so that both logs name it alike

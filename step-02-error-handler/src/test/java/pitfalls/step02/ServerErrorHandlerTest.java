@@ -78,6 +78,15 @@ class ServerErrorHandlerTest implements LoopbackTest {
     }
 
     @Test
+    void a_426_says_to_what_the_client_has_to_change() throws Exception {
+        var client = loopback.connect(serve(new ErrorHandlingProxy(loopback.refusing())));
+
+        var response = client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").receiveResponse();
+
+        assertThat(response.head().lines()).contains("Upgrade: HTTP/1.1", "Connection: Upgrade, close");
+    }
+
+    @Test
     void a_request_that_comes_while_the_server_stops_is_answered_by_the_responder() throws Exception {
         var graceful = new GracefulHandler(new ErrorHandlingProxy(loopback.refusing()));
         var client = loopback.connect(serve(graceful));
