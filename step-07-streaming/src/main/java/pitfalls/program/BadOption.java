@@ -16,7 +16,11 @@ final class BadOption implements IParameterExceptionHandler {
     }
 
     private static String sentence(ParameterException failure) {
-        if (!(failure instanceof UnmatchedArgumentException unmatched)) return failure.getMessage();
+        if (!(failure instanceof UnmatchedArgumentException unmatched)) {
+            return failure.getMessage() // picocli names Java's types
+                    .replaceFirst("is not an int$", "is not a whole number")
+                    .replaceFirst("is not a boolean$", "is neither true nor false");
+        }
         String argument = unmatched.getUnmatched().get(0);
         if (argument.startsWith("@"))
             return "'" + argument.substring(1) + "' must be a file with options that can be read";

@@ -124,6 +124,8 @@ final class ClientConnection extends StandardConnection {
         boolean isHeadLate = cause instanceof TimeoutException && headLimit != null;
         if (isHeadLate && !getParser().isStart()) {
             refuse(new HttpException.RuntimeException(HttpStatus.REQUEST_TIMEOUT_408, cause));
+        } else if (isHeadLate) {
+            close(); // without an answer, and so without a line in the logs
         } else {
             super.onFillInterestedFailed(cause);
         }

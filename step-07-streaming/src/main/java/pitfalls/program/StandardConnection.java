@@ -107,8 +107,9 @@ class StandardConnection extends HttpConnection {
         public boolean headerComplete() {
             onHeadEnd();
             if (connectionNamesUpgrade) upgrades.forEach(super::parsedHeader);
+            boolean handle = super.headerComplete(); // which may refuse it
             inBody = true;
-            return super.headerComplete();
+            return handle;
         }
 
         /**
@@ -118,6 +119,7 @@ class StandardConnection extends HttpConnection {
         @Override
         public boolean messageComplete() {
             boolean brokeOff = getParser().isAtEOF() && getParser().isChunking();
+            inBody = false;
             if (!brokeOff) return super.messageComplete();
             earlyEOF();
             return false;
@@ -156,7 +158,7 @@ class StandardConnection extends HttpConnection {
         /** Of a body that it cannot read, Jetty tells nobody why. */
         @Override
         protected void badMessage(HttpException failure) {
-            boolean isInBody = getState().ordinal() > State.HEADER.ordinal();
+            boolean isInBody = ((MessageHandler) getHandler()).inBody;
             if (isInBody) LOG.info("malformed body from {}: {}", clientAddress, failure.getReason());
             super.badMessage(failure);
         }

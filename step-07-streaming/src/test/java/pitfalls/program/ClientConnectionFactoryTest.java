@@ -219,6 +219,23 @@ class ClientConnectionFactoryTest implements LoopbackTest {
     }
 
     @Test
+    void a_head_that_cannot_be_read_is_no_malformed_body() throws Exception {
+        var address = serve(loopback.scripted(echo()).target());
+        var client = loopback.connect(address);
+
+        try (var log = LogLines.of(StandardConnection.class.getName())) {
+            var first = client.sendRequest("POST /x", "Transfer-Encoding: chunked")
+                    .send("1\r\na\r\n0\r\n\r\n")
+                    .receiveResponse();
+            var second = client.send("GET /% HTTP/1.1\r\nHost: a\r\n\r\n").receiveResponse();
+            var other = loopback.connect(address).send("PRI * HTTP/2.0\r\n\r\n").receiveResponse();
+
+            assertThat(List.of(first.status(), second.status(), other.status())).containsExactly(200, 400, 426);
+            assertThat(log.lines()).isEmpty();
+        }
+    }
+
+    @Test
     void a_plain_connection_of_Jettys_refuses_the_one_and_takes_the_other() throws Exception {
         var upstream = loopback.scripted(echo());
         var address = loopback.serve(new StreamingProxy(upstream.target()));

@@ -57,17 +57,22 @@ class EnvironmentTest {
         assertThat(proxy.getMaxUpstreamConnections()).as("an empty variable").isEqualTo(1000);
     }
 
-    @Test
-    void a_bad_value_in_the_environment_is_one_sentence_and_exit_code_2() {
-        var err = new StringWriter();
-        var program = ReverseProxy.commandLine(new ReverseProxy(), Map.of("REVERSE_PROXY_RETRIES", "often")::get)
-                .setErr(new PrintWriter(err));
+    @TestFactory
+    Stream<DynamicTest> a_bad_value_in_the_environment_is_one_sentence_and_exit_code_2() {
+        return Stream.of(
+                        "REVERSE_PROXY_RETRIES=often >> '--retries': 'often' is not a whole number",
+                        "REVERSE_PROXY_NO_VIA=maybe >> '--no-via': 'maybe' is neither true nor false")
+                .map(row -> row.split("=| >> "))
+                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
+                    var err = new StringWriter();
+                    var program = ReverseProxy.commandLine(new ReverseProxy(), Map.of(row[0], row[1])::get)
+                            .setErr(new PrintWriter(err));
 
-        int exitCode = program.execute("--target=:1");
+                    int exitCode = program.execute("--target=:1");
 
-        assertThat(exitCode).isEqualTo(2);
-        assertThat(err.toString().strip())
-                .isEqualTo("reverse-proxy: Invalid value for option '--retries': 'often' is not an int");
+                    assertThat(exitCode).isEqualTo(2);
+                    assertThat(err.toString().strip()).isEqualTo("reverse-proxy: Invalid value for option " + row[2]);
+                }));
     }
 
     @TestFactory

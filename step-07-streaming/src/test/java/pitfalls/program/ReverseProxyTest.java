@@ -46,7 +46,7 @@ class ReverseProxyTest implements LoopbackTest {
                         "--retries=2147483647 --target=:1 >> --retries must be between 0 and 100, not 2147483647",
                         "--retry-for=1s --target=:1 >> --retries must be 1 or more where --retry-for is given, not 0",
                         "--retry-for=soon >> 'soon' is no time",
-                        "--retries=often >> 'often' is not an int",
+                        "--retries=often >> 'often' is not a whole number",
                         "--hop-mark=Host --target=:1 >> 'Host' is no name for a mark",
                         "--via=a,b --target=:1 >> --via must be a name without spaces or commas, such as edge-a, not 'a,b'",
                         "--via=a --no-via --target=:1 >> --via and --no-via contradict each other: give one of them",
@@ -272,6 +272,28 @@ class ReverseProxyTest implements LoopbackTest {
             assertThat(inFlight.field("Server")).isEmpty();
             assertThat(program.exitCode()).isZero();
             assertThat(Files.readString(log)).contains("\"GET /a HTTP/1.1\" 200", "\"GET /b HTTP/1.1\" 200");
+        }
+    }
+
+    @Test
+    void a_connection_that_brings_no_request_is_no_line_in_the_log() throws Exception {
+        try (var program = new Program("--target=" + loopback.refusing(), "--request-head-timeout=1s")) {
+            var silent = loopback.connect(program.url());
+            assertThat(silent.receiveToEnd()).isEmpty();
+
+            loopback.connect(program.url()).sendRequest("GET /last").receiveResponse();
+
+            assertThat(program.linesTo("GET /last")).hasSize(1);
+        }
+    }
+
+    @Test
+    void a_head_that_comes_too_late_is_not_called_a_body() throws Exception {
+        try (var program = new Program("--target=" + loopback.refusing(), "--request-head-timeout=0.2s")) {
+            var response = loopback.connect(program.url()).send("GET /").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(408);
+            assertThat(response.body()).contains("The request did not arrive in time. Send it again.");
         }
     }
 
