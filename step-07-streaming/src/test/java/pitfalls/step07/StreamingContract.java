@@ -212,9 +212,11 @@ public interface StreamingContract extends LoopbackTest {
                         connection.receiveRequest();
                         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
                     });
-                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+                    var proxy = newProxy(upstream.target());
+                    var client = loopback.connect(loopback.serve(proxy));
 
                     var head = new RawMessage(client.sendRequest(row[0] + " /x").receiveHead(), "", true);
+                    awaitIdleConnection(proxy.getHttpClient());
                     var next = client.sendRequest("GET /x").receiveResponse();
 
                     assertThat(head.field("ETag")).as("ETag of the response").containsExactly("a");

@@ -1,6 +1,7 @@
 package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.support.Loopback.awaitIdleConnection;
 import static pitfalls.support.Loopback.targetOf;
 
 import java.net.URI;
@@ -265,9 +266,11 @@ public interface UpgradeContract extends LoopbackTest {
                         connection.receiveRequest();
                         connection.send("HTTP/1.1 204 No Content\r\n\r\n");
                     });
-                    var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
+                    var proxy = newProxy(upstream.target());
+                    var client = loopback.connect(loopback.serve(proxy));
 
                     var refusal = client.sendRequest("GET /chat", OFFER).receiveResponse();
+                    awaitIdleConnection(proxy.getHttpClient());
                     var next = client.sendRequest("GET /x").receiveResponse();
 
                     assertThat(refusal.startLine())
