@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Nested;
 import org.junit.platform.commons.support.AnnotationSupport;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.support.descriptor.ClassSource;
@@ -34,6 +35,7 @@ public final class LessonTree implements TestExecutionListener {
     private final List<String> failures = new ArrayList<>();
     private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
     private final boolean isAscii = "ASCII".equals(System.getProperty("lesson.tree"));
+    private boolean isCapturing;
     private PrintStream out;
     private TestPlan plan;
 
@@ -73,6 +75,7 @@ public final class LessonTree implements TestExecutionListener {
         this.plan = plan;
         if (out != null) return;
         out = System.out;
+        isCapturing = true;
         System.setOut(new PrintStream(printed, true, UTF_8));
     }
 
@@ -154,7 +157,7 @@ public final class LessonTree implements TestExecutionListener {
 
     @Override
     public void testPlanExecutionFinished(TestPlan plan) {
-        if (!isOn || classes.isEmpty() && failures.isEmpty()) return;
+        if (!isOn) return;
         Map<Class<?>, List<Class<?>>> tops = new LinkedHashMap<>();
         for (Class<?> owner : classes.keySet())
             tops.computeIfAbsent(topOf(owner), any -> new ArrayList<>()).add(owner);
@@ -166,13 +169,14 @@ public final class LessonTree implements TestExecutionListener {
             if (isTree(top, tops.size())) addTree(lines, top, owners);
         });
         lines.addAll(failures);
+        if (isCapturing) System.setOut(out);
         for (String line : lines) out.println(isAscii ? ascii(line) : line);
-        if (printed.size() >= 0) System.setOut(out);
     }
 
+    /** The class that has the nested ones: a test class may stand in another without being a part of it. */
     private static Class<?> topOf(Class<?> owner) {
         Class<?> top = owner;
-        while (top.getEnclosingClass() != null) top = top.getEnclosingClass();
+        while (top.isAnnotationPresent(Nested.class)) top = top.getEnclosingClass();
         return top;
     }
 
@@ -227,7 +231,8 @@ public final class LessonTree implements TestExecutionListener {
             }
         }
         if (left > 0)
-            lines.add("✔ and the fine print: " + left + " more, " + leftTests + " tests (-Dbonus lists them)");
+            lines.add("✔ and the fine print: " + left + " more, " + (leftTests == 1 ? "1 test" : leftTests + " tests")
+                    + " (-Dbonus lists them)");
         return lines;
     }
 

@@ -2,6 +2,7 @@ package pitfalls.workshop;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -66,22 +67,31 @@ public final class RequestedTests {
     }
 
     private boolean exists(String name) {
-        return namesIn(isChosen ? root.resolve(module) : root).contains(name);
+        return names().contains(name);
     }
 
     private String noSuchTest(String name) {
         return "There is no test '" + name + "'" + (isChosen ? " in " + module : "") + ". There are: "
-                + String.join(", ", namesIn(isChosen ? root.resolve(module) : root)) + ".";
+                + String.join(", ", names()) + ".";
     }
 
-    private static Set<String> namesIn(Path folder) {
-        try (var files = Files.walk(folder)) {
-            return files.map(file -> file.toString().replace('\\', '/'))
-                    .filter(file -> file.matches(".*/src/test/java/.*(Test|Proof|Exercise)\\.java"))
-                    .map(file -> file.replaceFirst(".*/(.*)\\.java", "$1"))
-                    .collect(TreeSet::new, Set::add, Set::addAll);
+    private Set<String> names() {
+        Set<String> names = new TreeSet<>();
+        if (isChosen) addNames(root.resolve(module), names);
+        else for (String folder : root.toFile().list()) addNames(root.resolve(folder), names);
+        return names;
+    }
+
+    private static void addNames(Path module, Set<String> names) {
+        Path tests = module.resolve("src/test/java");
+        if (!Files.isDirectory(tests)) return;
+        try (var files = Files.walk(tests)) {
+            files.filter(file -> !file.getParent().endsWith("support"))
+                    .map(file -> file.getFileName().toString())
+                    .filter(file -> file.matches(".+(Test|Proof|Exercise)\\.java"))
+                    .forEach(file -> names.add(file.substring(0, file.length() - ".java".length())));
         } catch (IOException x) {
-            throw new java.io.UncheckedIOException(x);
+            throw new UncheckedIOException(x);
         }
     }
 

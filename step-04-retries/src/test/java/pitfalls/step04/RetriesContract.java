@@ -38,6 +38,12 @@ public interface RetriesContract extends LoopbackTest {
     /** What may be retried, without pauses. */
     RetryPolicy IDEMPOTENT = RetryPolicy.idempotent().withBackoff(Duration.ZERO, Duration.ZERO);
 
+    /** How long an upload is that is too long to be kept; the proofs send more than the heap holds. */
+    int MEBIBYTES = Integer.getInteger("upload.mebibytes", 8);
+
+    /** How many requests find a stale connection in the pool; more in the proofs. */
+    int STALE = Integer.getInteger("stale.connections", 100);
+
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target, RetryPolicy policy);
 
@@ -288,9 +294,9 @@ public interface RetriesContract extends LoopbackTest {
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
         // The tests run with a heap no larger than that.
-        assertThat(sendMebibytes(client, "PUT", 64))
+        assertThat(sendMebibytes(client, "PUT", MEBIBYTES))
                 .as("the bytes that the upstream received")
-                .isEqualTo(64 << 20);
+                .isEqualTo(MEBIBYTES << 20);
     }
 
     private static int sendMebibytes(RawConnection client, String method, int mebibytes) throws Exception {
@@ -474,9 +480,9 @@ public interface RetriesContract extends LoopbackTest {
         var unlimited = IDEMPOTENT.withBufferSize(Integer.MAX_VALUE);
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), unlimited)));
 
-        assertThat(sendMebibytes(client, "POST", 64))
+        assertThat(sendMebibytes(client, "POST", MEBIBYTES))
                 .as("the bytes that the upstream received")
-                .isEqualTo(64 << 20);
+                .isEqualTo(MEBIBYTES << 20);
     }
 
     @Test
@@ -569,7 +575,7 @@ public interface RetriesContract extends LoopbackTest {
         var upstream = loopback.scripted(answers("served"));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
 
-        for (int i = 0; i < 300; i++)
+        for (int i = 0; i < STALE; i++)
             assertThat(client.sendRequest("GET /x").receiveResponse().status())
                     .as("the status of the response")
                     .isEqualTo(200);

@@ -29,7 +29,7 @@ public interface StreamingContract extends LoopbackTest {
     Duration A_WHILE = Duration.ofMillis(200);
 
     /** Longer than anything takes here that waits for nothing. */
-    Duration SOON = Duration.ofSeconds(2);
+    Duration SOON = Duration.ofMillis(Integer.getInteger("soon", 2000));
 
     /** The head of a response in chunks. */
     String CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
