@@ -22,7 +22,11 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     /** The parameter with which the fine print runs, too. */
     static final String BONUS = "bonus";
 
+    /** Who waits for a test that fails does not want to wait for each of its rows. */
+    private static final boolean IS_IMPATIENT = System.getProperty("patience") != null;
+
     private final Set<String> told = new HashSet<>();
+    private final Set<String> silent = new HashSet<>();
     private boolean lessonFailed;
 
     @Override
@@ -47,7 +51,12 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     @Override
     public void interceptDynamicTest(
             Invocation<Void> invocation, DynamicTestInvocationContext dynamicTest, ExtensionContext test) {
-        explainFailure(invocation, test.getParent().orElseThrow());
+        var method = test.getParent().orElseThrow();
+        if (IS_IMPATIENT && silent.contains(method.getUniqueId())) {
+            invocation.skip();
+            throw new TestAbortedException("the row before it has got no answer");
+        }
+        explainFailure(invocation, method);
     }
 
     /** In full for the first of several failures of one method. */
@@ -59,6 +68,7 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
             throw aborted;
         } catch (Throwable failure) {
             if (isLesson(method)) lessonFailed = true;
+            if (failure instanceof SocketTimeoutException) silent.add(method.getUniqueId());
             var client = LoopbackTest.loopback.lastClient();
             boolean isTold = told.add(method.getUniqueId()) && !client.equals(clientBefore);
             String last = isLesson(method) ? "Hints: " + hintsOf(method) : "This is a bonus: the exercise is solved.";

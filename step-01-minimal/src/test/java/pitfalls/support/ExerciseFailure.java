@@ -6,6 +6,7 @@ public final class ExerciseFailure extends AssertionError {
 
     private final String reason;
     private final String wire;
+    private final long millis = System.currentTimeMillis();
 
     /**
      * @param reason what was looked at, what it should have been, and what it was
@@ -28,5 +29,10 @@ public final class ExerciseFailure extends AssertionError {
     /** What the client sent and received; empty if an earlier failure of the same test shows it. */
     public String wire() {
         return wire;
+    }
+
+    /** When it failed, in milliseconds since 1970: what is logged later comes from the end of the test. */
+    public long millis() {
+        return millis;
     }
 }

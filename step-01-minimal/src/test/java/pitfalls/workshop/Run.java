@@ -193,7 +193,7 @@ public final class Run {
         }
 
         private void add(Method method, TestIdentifier test, Status status, Throwable failure) {
-            results.add(new Result(method, test.getDisplayName(), status, failure, log.end()));
+            results.add(new Result(method, test.getDisplayName(), status, failure, log.end(failure)));
         }
 
         private Optional<Method> methodOf(TestIdentifier test) {

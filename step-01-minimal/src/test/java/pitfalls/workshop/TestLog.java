@@ -17,6 +17,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
+import pitfalls.support.ExerciseFailure;
 
 /** Keeps what is logged during each test, in place of the console, until it is closed. */
 public final class TestLog extends AppenderBase<ILoggingEvent> implements AutoCloseable {
@@ -49,11 +50,13 @@ public final class TestLog extends AppenderBase<ILoggingEvent> implements AutoCl
         events.clear();
     }
 
-    /** What was logged since {@link #begin()}. */
-    Excerpt end() {
+    /** What was logged since {@link #begin()}, until the test failed: its end stops proxies that are still at work. */
+    Excerpt end(Throwable failure) {
+        long end = failure instanceof ExerciseFailure failed ? failed.millis() : Long.MAX_VALUE;
         List<String> warnings = new ArrayList<>();
         Set<String> thrownIn = new LinkedHashSet<>();
         for (ILoggingEvent event : events) {
+            if (event.getTimeStamp() > end) continue;
             if (event.getLevel().isGreaterOrEqual(Level.WARN))
                 warnings.add(event.getLevel() + " " + event.getFormattedMessage());
             for (var thrown = event.getThrowableProxy(); thrown != null; thrown = thrown.getCause())

@@ -143,8 +143,16 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
     /** A sentence in lines that a terminal shows whole; a line of an assertion stays as it is. */
     static List<String> wrapped(String line) {
         if (!line.matches("[A-Z][a-z]+: .*")) return List.of(line);
-        var lines = line.replaceAll("(.{60," + LONGEST_LINE + "}) ", "$1\n");
-        return lines.lines().toList();
+        List<String> lines = new ArrayList<>();
+        String rest = line;
+        while (rest.length() > LONGEST_LINE) {
+            int space = rest.lastIndexOf(' ', LONGEST_LINE);
+            if (space < 0) break;
+            lines.add(rest.substring(0, space));
+            rest = rest.substring(space + 1);
+        }
+        lines.add(rest);
+        return lines;
     }
 
     /** The wire of the first failure, in full. */
