@@ -1,7 +1,6 @@
 package pitfalls.step07;
 
 import java.util.concurrent.TimeoutException;
-import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -21,6 +20,9 @@ final class StreamingExchange extends DirectedExchange {
 
     /** The limit for the upstream of the attempt under way. */
     volatile UpstreamSilence silence;
+
+    /** The head of the response to the attempt under way. */
+    volatile ResponseHead head;
 
     /** What the attempt under way waits for before it sends the client's body; {@code null} if for nothing. */
     volatile Expectation expectation;
@@ -73,8 +75,8 @@ final class StreamingExchange extends DirectedExchange {
     }
 
     /** The attempt has failed while the client had bytes to take: if because of a limit, it was the client's. */
-    void onClientStalled(Result result) {
-        if (!(result.getFailure() instanceof TimeoutException timeout)) return;
+    void onClientStalled(Throwable failure) {
+        if (!(failure instanceof TimeoutException timeout)) return;
         stop(proxyToServerRequest, new ProxyError(ProxyError.CLIENT_STALLED, timeout));
     }
 

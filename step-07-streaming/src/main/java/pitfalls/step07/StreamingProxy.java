@@ -5,7 +5,6 @@ import java.util.Objects;
 import org.eclipse.jetty.client.AbstractConnectionPool;
 import org.eclipse.jetty.client.ContinueProtocolHandler;
 import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpFields;
@@ -67,15 +66,12 @@ public class StreamingProxy extends DirectedProxy {
     /** Passes a response on as step 5 does: its head before there is a body, and its body for as long as it likes. */
     private final class StreamListener extends EndToEndListener {
         private final StreamingExchange exchange;
-        private final UpstreamSilence silence;
-        private final ResponseHead head;
         private ResponseHead.Body body;
 
         private StreamListener(StreamingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
             super(exchange, proxyToServerRequest);
             this.exchange = exchange;
-            this.silence = exchange.silence;
-            this.head = new ResponseHead(exchange.proxyToClientResponse, timeouts, deadlines);
+            exchange.head = new ResponseHead(exchange.proxyToClientResponse, timeouts, deadlines);
         }
 
         @Override
@@ -88,7 +84,7 @@ public class StreamingProxy extends DirectedProxy {
         public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source source) {
             if (body == null) {
                 long length = response.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
-                body = head.new Body(source, length, silence, exchange.endWatch);
+                body = exchange.head.new Body(source, length, exchange.silence, exchange.endWatch);
             }
             super.onContentSource(response, body);
         }
@@ -96,18 +92,32 @@ public class StreamingProxy extends DirectedProxy {
         @Override
         public void onSuccess(org.eclipse.jetty.client.Response response) {
             String method = exchange.clientToProxyRequest.getMethod();
-            head.endWithoutInventedLength(method, () -> {
+            exchange.head.endWithoutInventedLength(method, () -> {
                 super.onSuccess(response);
                 if (exchange.expectation != null) exchange.expectation.onResponseEnd();
             });
         }
+    }
 
-        @Override
-        public void onComplete(Result result) {
-            if (result.isFailed() && silence.isClientReading()) exchange.onClientStalled(result);
-            Runnable end = () -> super.onComplete(result);
-            head.whenSettled(end, end);
-        }
+    /** Deals with a failure when the head of the response is not just being sent. */
+    @Override
+    protected void onServerToProxyResponseFailure(
+            Request clientToProxyRequest,
+            org.eclipse.jetty.client.Request proxyToServerRequest,
+            org.eclipse.jetty.client.Response serverToProxyResponse,
+            Response proxyToClientResponse,
+            Callback proxyToClientCallback,
+            Throwable failure) {
+        var exchange = StreamingExchange.of(clientToProxyRequest);
+        if (exchange.silence.isClientReading()) exchange.onClientStalled(failure);
+        Runnable deal = () -> super.onServerToProxyResponseFailure(
+                clientToProxyRequest,
+                proxyToServerRequest,
+                serverToProxyResponse,
+                proxyToClientResponse,
+                proxyToClientCallback,
+                failure);
+        exchange.head.whenSettled(deal, deal);
     }
 
     @Override
