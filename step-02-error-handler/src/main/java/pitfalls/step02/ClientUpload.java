@@ -54,23 +54,31 @@ final class ClientUpload extends ContentSourceRequestContent {
         return chunk;
     }
 
+    /** Runs the task when there is more of the body. While it is demanded already, it need not be demanded from Jetty again. */
     @Override
     public void demand(Runnable task) {
         boolean over;
+        boolean isNew;
         synchronized (this) {
             over = end != null;
-            demanded = !over;
+            isNew = !demanded;
+            if (!over) waitForClient(true);
         }
         if (over) {
             task.run();
-        } else {
+        } else if (isNew) {
             super.demand(() -> {
                 synchronized (this) {
-                    demanded = false;
+                    waitForClient(false);
                 }
                 task.run();
             });
         }
+    }
+
+    private void waitForClient(boolean waits) {
+        demanded = waits;
+        exchange.onUploadWait(waits);
     }
 
     /**

@@ -157,6 +157,13 @@ public class Exchange extends Callback.Nested {
     /** Called before the first byte of the client's body is asked for. */
     protected void onUploadBegin() {}
 
+    /**
+     * Called when the proxy begins to wait for more of the client's body, and when there is more.
+     *
+     * @param waits whether the proxy waits
+     */
+    protected void onUploadWait(boolean waits) {}
+
     /** Called when the client's body was read to its end. */
     protected void onUploadEnd() {}
 

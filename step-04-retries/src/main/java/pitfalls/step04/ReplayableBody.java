@@ -10,13 +10,15 @@ import org.eclipse.jetty.io.Content;
  */
 final class ReplayableBody {
     private final org.eclipse.jetty.client.Request.Content client;
+    private final String contentType;
+    private final long length;
     private final int limit;
     private final ReplayMemory memory;
 
     private ByteArrayOutputStream copy = new ByteArrayOutputStream();
+    private boolean isKept = true;
     private Content.Chunk end;
     private Content.Chunk ahead;
-    private boolean demanded;
     private boolean released;
     private Attempt current;
 
@@ -27,13 +29,15 @@ final class ReplayableBody {
      */
     ReplayableBody(org.eclipse.jetty.client.Request.Content client, int limit, ReplayMemory memory) {
         this.client = client;
+        this.contentType = client.getContentType();
+        this.length = client.getLength();
         this.limit = limit;
         this.memory = memory;
     }
 
     /** Whether everything that was read so far can be read again. */
     synchronized boolean isReplayable() {
-        return copy != null;
+        return isKept;
     }
 
     /** The whole body, from the start; what an earlier attempt has left is its to read. */
@@ -70,7 +74,7 @@ final class ReplayableBody {
         Content.Chunk chunk = ahead != null ? ahead : client.read();
         ahead = null;
         if (chunk == null) return null;
-        if (copy != null && chunk.hasRemaining()) keep(chunk);
+        if (isKept && chunk.hasRemaining()) keep(chunk);
         if (Content.Chunk.isFailure(chunk, true)) end = chunk;
         else if (chunk.isLast()) end = Content.Chunk.EOF;
         return chunk;
@@ -88,14 +92,14 @@ final class ReplayableBody {
     }
 
     private void forget() {
-        if (copy != null) memory.release(copy.size());
-        copy = null;
+        memory.release(copy.size());
+        copy = new ByteArrayOutputStream(0);
+        isKept = false;
     }
 
     private void demandFromClient() {
         synchronized (this) {
-            if (demanded || released || end != null || ahead != null) return;
-            demanded = true;
+            if (released || end != null || ahead != null) return;
         }
         client.demand(this::onAvailable);
     }
@@ -104,7 +108,6 @@ final class ReplayableBody {
     private void onAvailable() {
         Runnable task;
         synchronized (this) {
-            demanded = false;
             task = current.waiting;
             current.waiting = null;
             if (task == null && !released) ahead = client.read();
@@ -121,7 +124,7 @@ final class ReplayableBody {
         public Content.Chunk read() {
             synchronized (ReplayableBody.this) {
                 if (failure != null) return failure;
-                if (hasCopy()) {
+                if (position < copy.size()) {
                     var bytes = ByteBuffer.wrap(copy.toByteArray(), position, copy.size() - position);
                     position = copy.size();
                     return Content.Chunk.from(bytes, end == Content.Chunk.EOF);
@@ -136,15 +139,11 @@ final class ReplayableBody {
         public void demand(Runnable task) {
             boolean ready;
             synchronized (ReplayableBody.this) {
-                ready = failure != null || hasCopy() || end != null || ahead != null;
+                ready = failure != null || position < copy.size() || end != null || ahead != null;
                 if (!ready) waiting = task;
             }
             if (ready) task.run();
             else demandFromClient();
-        }
-
-        private boolean hasCopy() {
-            return copy != null && position < copy.size();
         }
 
         /** Ends this attempt only: the next one may want the body, and the client may leave before it begins. */
@@ -159,12 +158,12 @@ final class ReplayableBody {
 
         @Override
         public long getLength() {
-            return client.getLength();
+            return length;
         }
 
         @Override
         public String getContentType() {
-            return client.getContentType();
+            return contentType;
         }
     }
 }

@@ -69,6 +69,12 @@ final class StreamingExchange extends DirectedExchange {
         watch.pause();
     }
 
+    /** Nobody waits for the client at the upstream's expense. */
+    @Override
+    protected void onUploadWait(boolean waits) {
+        silence.awaitUpload(waits);
+    }
+
     @Override
     protected void onUploadEnd() {
         watch.begin(proxy.watchDelay);

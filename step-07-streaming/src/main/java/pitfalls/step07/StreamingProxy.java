@@ -134,10 +134,7 @@ public class StreamingProxy extends DirectedProxy {
             Callback proxyToClientCallback) {
         var exchange = StreamingExchange.of(clientToProxyRequest);
         exchange.silence = new UpstreamSilence(proxyToServerRequest, timeouts);
-        if (proxyToServerRequest.getBody() != null) {
-            proxyToServerRequest.body(exchange.silence.upload(proxyToServerRequest.getBody()));
-            Trailers.passOn(exchange, proxyToServerRequest);
-        }
+        if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest);
         boolean wantsTrailers = exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.TE, Trailers.TRAILERS);
         if (wantsTrailers) Trailers.accept(exchange, proxyToServerRequest);
         boolean holdsBodyBack =

@@ -1,10 +1,8 @@
 package pitfalls.step07;
 
 import org.eclipse.jetty.io.Connection;
-import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.IdleTimeout;
-import org.eclipse.jetty.util.thread.Invocable;
 
 /**
  * How long the upstream of an attempt may be silent. The time runs only while the proxy waits for the upstream. It stops while the
@@ -17,7 +15,7 @@ final class UpstreamSilence {
     private final org.eclipse.jetty.client.Request proxyToServerRequest;
     private final Timeouts timeouts;
     private boolean responseBegun;
-    private boolean uploading;
+    private volatile boolean uploading = true;
     private boolean uploadPauses;
     private boolean downloadPauses;
 
@@ -30,6 +28,7 @@ final class UpstreamSilence {
     UpstreamSilence(org.eclipse.jetty.client.Request proxyToServerRequest, Timeouts timeouts) {
         this.proxyToServerRequest = proxyToServerRequest;
         this.timeouts = timeouts;
+        proxyToServerRequest.onRequestSuccess(sent -> uploading = false);
         this.onBytes = () -> {
             synchronized (this) {
                 downloadPauses = true;
@@ -75,64 +74,5 @@ final class UpstreamSilence {
         while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
         if (endPoint instanceof IdleTimeout idle) idle.notIdle();
         endPoint.setIdleTimeout((responseBegun ? timeouts.stream() : timeouts.response()).toMillis());
-    }
-
-    /** The client's body, for whose next part nobody waits at the upstream's expense. */
-    org.eclipse.jetty.client.Request.Content upload(org.eclipse.jetty.client.Request.Content body) {
-        uploading = true;
-        return new Upload(body);
-    }
-
-    private synchronized void onUploadEnd() {
-        uploading = false;
-    }
-
-    private final class Upload implements org.eclipse.jetty.client.Request.Content {
-        private final org.eclipse.jetty.client.Request.Content body;
-
-        private Upload(org.eclipse.jetty.client.Request.Content body) {
-            this.body = body;
-        }
-
-        @Override
-        public void demand(Runnable task) {
-            awaitUpload(true);
-            body.demand(Invocable.from(Invocable.getInvocationType(task), () -> {
-                awaitUpload(false);
-                task.run();
-            }));
-        }
-
-        @Override
-        public Content.Chunk read() {
-            Content.Chunk chunk = body.read();
-            if (chunk != null && chunk.isLast()) onUploadEnd();
-            return chunk;
-        }
-
-        @Override
-        public void fail(Throwable failure) {
-            body.fail(failure);
-        }
-
-        @Override
-        public void fail(Throwable failure, boolean last) {
-            body.fail(failure, last);
-        }
-
-        @Override
-        public String getContentType() {
-            return body.getContentType();
-        }
-
-        @Override
-        public long getLength() {
-            return body.getLength();
-        }
-
-        @Override
-        public boolean rewind() {
-            return body.rewind();
-        }
     }
 }
