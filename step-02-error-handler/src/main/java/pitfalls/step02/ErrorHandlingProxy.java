@@ -167,7 +167,6 @@ public class ErrorHandlingProxy extends MinimalProxy {
 
     /** Passes a response on as Jetty does, and lets the client see where it breaks off. */
     protected class ResponseListener extends ProxyResponseListener {
-        private final Exchange exchange;
 
         /**
          * A listener for one attempt, to be made just before its request is sent.
@@ -177,19 +176,12 @@ public class ErrorHandlingProxy extends MinimalProxy {
          */
         public ResponseListener(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
             super(exchange.clientToProxyRequest, proxyToServerRequest, exchange.proxyToClientResponse, exchange);
-            this.exchange = exchange;
             exchange.proxyToServerRequest = proxyToServerRequest;
             proxyToServerRequest.onRequestBegin(request -> exchange.requestBegun = true);
             proxyToServerRequest.onResponseHeaders(response -> {
                 if (ResponseFraming.UNUSUAL.test(response)) ResponseFraming.correct(exchange, response);
             });
             if (exchange.clientLeft != null) proxyToServerRequest.abort(exchange.clientLeft);
-        }
-
-        @Override
-        public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
-            super.onHeaders(serverToProxyResponse);
-            Truncation.makeVisible(exchange, serverToProxyResponse);
         }
     }
 

@@ -28,7 +28,7 @@ final class ResponseFraming {
     static final Predicate<org.eclipse.jetty.client.Response> UNUSUAL = response -> response.getHeaders()
                     .contains(HttpHeader.TRANSFER_ENCODING)
             || HttpStatus.hasNoBody(response.getStatus())
-            || response.getHeaders().getFields(HttpHeader.CONTENT_LENGTH).size() > 1;
+            || response.getHeaders().getFields(HttpHeader.CONTENT_LENGTH).size() != 1;
 
     private ResponseFraming() {}
 
@@ -43,7 +43,10 @@ final class ResponseFraming {
                 Violation.LF_CHUNK_TERMINATION);
     }
 
-    /** Leaves one length at most, and only where it counts. Called when the head of a response has arrived. */
+    /**
+     * Leaves one length at most, and only where it counts; where there is none, sees to it that the client can tell where the body
+     * breaks off. Called when the head of a response has arrived, before it is passed on.
+     */
     static void correct(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
         HttpFields fields = serverToProxyResponse.getHeaders();
         int status = serverToProxyResponse.getStatus();
@@ -61,10 +64,14 @@ final class ResponseFraming {
         List<HttpField> lengths = fields.getFields(HttpHeader.CONTENT_LENGTH);
         boolean counts =
                 codings.isEmpty() && status != HttpStatus.NO_CONTENT_204 && status != HttpStatus.RESET_CONTENT_205;
-        ((HttpResponse) serverToProxyResponse).headers(all -> {
-            all.remove(HttpHeader.CONTENT_LENGTH);
-            if (counts && !lengths.isEmpty()) all.put(lengths.get(0));
-        });
+        boolean hasLength = counts && !lengths.isEmpty();
+        if (!hasLength) Truncation.makeVisible(exchange, status);
+        if (lengths.size() != (hasLength ? 1 : 0)) {
+            ((HttpResponse) serverToProxyResponse).headers(all -> {
+                all.remove(HttpHeader.CONTENT_LENGTH);
+                if (hasLength) all.put(lengths.get(0));
+            });
+        }
         if (status == HttpStatus.RESET_CONTENT_205)
             exchange.clientToProxyRequest.addHttpStreamWrapper(
                     stream -> new WithoutContent(stream, exchange.proxyToClientResponse));

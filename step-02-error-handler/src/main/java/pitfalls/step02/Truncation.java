@@ -19,13 +19,11 @@ final class Truncation {
      * Chunks a response of unknown length also where Jetty would let the end of the connection be its end: for a client
      * that sent {@code Connection: close}.
      */
-    static void makeVisible(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
+    static void makeVisible(Exchange exchange, int status) {
         Request clientToProxyRequest = exchange.clientToProxyRequest;
         boolean knowsChunks = clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_1;
-        boolean hasBody = !HttpMethod.HEAD.is(clientToProxyRequest.getMethod())
-                && !HttpStatus.hasNoBody(serverToProxyResponse.getStatus());
-        boolean hasLength = serverToProxyResponse.getHeaders().contains(HttpHeader.CONTENT_LENGTH);
-        if (knowsChunks && hasBody && !hasLength) {
+        boolean hasBody = !HttpMethod.HEAD.is(clientToProxyRequest.getMethod()) && !HttpStatus.hasNoBody(status);
+        if (knowsChunks && hasBody) {
             exchange.proxyToClientResponse
                     .getHeaders()
                     .put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
