@@ -1,9 +1,11 @@
 package pitfalls.step02;
 
 import java.util.HexFormat;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.server.Request;
 
 /**
@@ -17,15 +19,11 @@ final class RequestId {
     private RequestId() {}
 
     static String of(Request clientToProxyRequest) {
-        Matcher traceparent = TRACEPARENT.matcher(valueOf(clientToProxyRequest, "traceparent"));
+        HttpFields fields = clientToProxyRequest.getHeaders();
+        Matcher traceparent = TRACEPARENT.matcher(Objects.requireNonNullElse(fields.get("traceparent"), ""));
         if (traceparent.matches()) return traceparent.group(1);
-        String id = valueOf(clientToProxyRequest, "X-Request-Id");
-        if (PRINTABLE.matcher(id).matches()) return id;
+        String id = fields.get("X-Request-Id");
+        if (id != null && PRINTABLE.matcher(id).matches()) return id;
         return HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextInt());
-    }
-
-    private static String valueOf(Request clientToProxyRequest, String name) {
-        String value = clientToProxyRequest.getHeaders().get(name);
-        return value == null ? "" : value;
     }
 }

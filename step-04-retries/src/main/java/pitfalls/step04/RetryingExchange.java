@@ -90,15 +90,18 @@ public class RetryingExchange extends Exchange {
 
     /** The client's body, for the attempt that is being made; kept for others if the policy could want them. */
     Content body(Supplier<Content> client, org.eclipse.jetty.client.Request proxyToServerRequest) {
-        if (body == null) body = new ReplayableBody(client.get(), bytesToKeep(proxyToServerRequest), memory);
+        if (body == null) {
+            int bytesToKeep = bytesToKeep(proxyToServerRequest);
+            body = new ReplayableBody(client.get(), bytesToKeep, memory);
+        }
         return body.newAttempt();
     }
 
     private int bytesToKeep(org.eclipse.jetty.client.Request proxyToServerRequest) {
         String method = clientToProxyRequest.getMethod();
         Verdict verdict = policy.verdict(1, Outcome.DIED, method, hasIdempotencyKey(proxyToServerRequest), true);
-        boolean fits = clientToProxyRequest.getLength() <= policy.bufferSize();
-        return verdict instanceof Again && fits ? policy.bufferSize() : 0;
+        int limit = policy.bufferSize();
+        return verdict instanceof Again && clientToProxyRequest.getLength() <= limit ? limit : 0;
     }
 
     /** Whether the upstream gets a key: a client may have named it in {@code Connection}. */
@@ -110,13 +113,14 @@ public class RetryingExchange extends Exchange {
     Verdict endAttempt(ProxyError error) {
         ProxyError.Kind kind = error.kind();
         Outcome outcome = OUTCOMES.get(kind);
+        String failure = kind.type();
         if (body != null) body.failAttempt(error.failure());
         Again onStatus = verdictOnStatus;
         verdictOnStatus = null;
         if (onStatus != null) return onStatus;
         boolean canHelp = mayRetry && outcome != null && !proxyToClientResponse.isCommitted();
         if (!canHelp) return new GiveUp("another attempt would not help");
-        return judge(outcome, kind.type(), Duration.ZERO);
+        return judge(outcome, failure, Duration.ZERO);
     }
 
     /** Called with the head of a response: stops one with a status that is tried again, before it is passed on. */
@@ -135,31 +139,23 @@ public class RetryingExchange extends Exchange {
                 return;
             }
         }
-        endRetry();
+        if (budgeted) endRetry();
     }
 
     private Verdict judge(Outcome outcome, String failure, Duration atLeast) {
         if (outcome == Outcome.NOT_SENT && !policy.connectFor().isZero()) return judgeUnsent(failure);
-        Verdict verdict = verdictOn(outcome, atLeast);
-        String next = verdict instanceof Again again
-                ? "the next one in " + again.pause().toMillis() + " ms"
-                : ((GiveUp) verdict).reason();
-        LOG.info(
-                "attempt {} of {} failed, {} for {}: {} {}",
-                attempt - connecting.failures(),
-                policy.attempts(),
-                failure,
-                subject(),
-                next,
-                label());
+        int number = attempt - connecting.failures();
+        Verdict verdict = verdictOn(number, outcome, atLeast);
+        int attempts = policy.attempts();
+        LOG.info("attempt {} of {} failed, {} for {}: {} {}", number, attempts, failure, subject(), verdict, label());
         return verdict;
     }
 
     /** One line when the search for a connection begins and one when it fails, however many attempts it takes. */
     private Verdict judgeUnsent(String failure) {
         Verdict verdict = connecting.onFailure(clock.instant(), begin.plus(policy.deadline()), random);
-        if (verdict instanceof GiveUp giveUp) {
-            LOG.info("not sent, {} for {}: {} {}", failure, subject(), giveUp.reason(), label());
+        if (verdict instanceof GiveUp) {
+            LOG.info("not sent, {} for {}: {} {}", failure, subject(), verdict, label());
         } else if (connecting.failures() == 1) {
             long limit = policy.connectFor().toMillis();
             LOG.info("not sent, {} for {}: trying for {} ms {}", failure, subject(), limit, label());
@@ -168,11 +164,11 @@ public class RetryingExchange extends Exchange {
     }
 
     /** Asks the policy, then the deadline, then the budget. */
-    private Verdict verdictOn(Outcome outcome, Duration atLeast) {
+    private Verdict verdictOn(int number, Outcome outcome, Duration atLeast) {
         String method = clientToProxyRequest.getMethod();
         boolean replayable = body == null || body.isReplayable();
         boolean hasKey = hasIdempotencyKey(proxyToServerRequest);
-        Verdict verdict = policy.verdict(attempt - connecting.failures(), outcome, method, hasKey, replayable);
+        Verdict verdict = policy.verdict(number, outcome, method, hasKey, replayable);
         if (!(verdict instanceof Again again)) return verdict;
         var pause = Duration.ofNanos(random.nextLong(again.pause().toNanos() + 1)); // full jitter
         if (pause.compareTo(atLeast) < 0) pause = atLeast;
@@ -185,7 +181,7 @@ public class RetryingExchange extends Exchange {
 
     /** The upstream answers, so that this request weighs on the budget no more. */
     private void endRetry() {
-        if (budgeted) meter.release();
+        meter.release();
         budgeted = false;
     }
 
@@ -195,7 +191,7 @@ public class RetryingExchange extends Exchange {
     }
 
     private void release() {
-        endRetry();
+        if (budgeted) endRetry();
         if (body != null) body.release();
         meter.inFlight.decrementAndGet();
     }
