@@ -180,6 +180,26 @@ class PausesTest {
             }
         }
 
+        @Test
+        void a_client_may_pause_within_an_upload_that_is_sent_again() throws Exception {
+            var again = new Gate("the first chunk has arrived again");
+            var upstream = loopback.scripted(
+                    connection -> {
+                        connection.receiveHead();
+                        connection.receiveChunk();
+                    },
+                    receivesTwoChunks(again));
+            var client = connect(upstream, allShortBut("client"), RetryPolicy.idempotent(), SHORT);
+
+            client.sendRequest("PUT /x", "Transfer-Encoding: chunked").send("3\r\none\r\n");
+            again.await();
+            assertThat(client.receivesNothingFor(PAUSE)).isTrue();
+            var response = client.send("3\r\ntwo\r\n0\r\n\r\n").receiveResponse();
+
+            assertThat(response.status()).isEqualTo(200);
+            assertThat(response.body()).isEqualTo("onetwo");
+        }
+
         @TestFactory
         Stream<DynamicTest> a_client_may_pause_within_an_upload_for_longer_than_anything_else_may_take() {
             return Stream.of(RetryPolicy.none(), RetryPolicy.idempotent())
