@@ -42,7 +42,7 @@ public interface RetriesContract extends LoopbackTest {
     int MEBIBYTES = Integer.getInteger("upload.mebibytes", 8);
 
     /** How many requests find a stale connection in the pool; more in the proofs. */
-    int STALE = Integer.getInteger("stale.connections", 100);
+    int STALE = Integer.getInteger("stale.connections", 30);
 
     /** The proxy under test, not started. */
     ProxyHandler newProxy(String target, RetryPolicy policy);
@@ -195,7 +195,7 @@ public interface RetriesContract extends LoopbackTest {
     default Stream<DynamicTest> a_status_is_tried_again_only_if_the_policy_names_it() {
         var consenting = IDEMPOTENT.withStatuses(502, 503, 504).withIdempotencyKeys(true);
         String key = "Idempotency-Key: \"8e03978e\"";
-        return Stream.of(502, 503, 504).flatMap(status -> Stream.of(
+        Stream<DynamicTest> everyMethod = Stream.of(
                         attempts("GET", 2),
                         attempts("HEAD", 2),
                         attempts("OPTIONS", 2),
@@ -204,8 +204,16 @@ public interface RetriesContract extends LoopbackTest {
                         attempts("DELETE", 2),
                         attempts("POST", 1, key),
                         attempts("PATCH", 1, key))
-                .map(row -> DynamicTest.dynamicTest(
-                        status + ", " + row, () -> assertAttempts(row, consenting, answers(status)))));
+                .map(row -> assertAttempts(row, consenting, 502));
+        Stream<DynamicTest> otherStatuses = Stream.of(503, 504)
+                .flatMap(status -> Stream.of(attempts("GET", 2), attempts("POST", 1, key))
+                        .map(row -> assertAttempts(row, consenting, status)));
+        return Stream.concat(everyMethod, otherStatuses);
+    }
+
+    private DynamicTest assertAttempts(Expected expected, RetryPolicy policy, int status) {
+        return DynamicTest.dynamicTest(
+                status + ", " + expected, () -> assertAttempts(expected, policy, answers(status)));
     }
 
     @TestFactory

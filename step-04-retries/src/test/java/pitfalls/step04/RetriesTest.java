@@ -107,7 +107,7 @@ class RetriesTest {
                 }
             };
             var client = loopback.connect(loopback.serve(proxy));
-            proxy.getHttpClient().setIdleTimeout(500);
+            proxy.getHttpClient().setIdleTimeout(100);
 
             var response = client.sendRequest("PUT /x", "Content-Length: 3")
                     .send("abc")
