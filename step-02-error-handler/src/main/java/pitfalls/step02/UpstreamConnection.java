@@ -1,23 +1,30 @@
 package pitfalls.step02;
 
+import java.nio.ByteBuffer;
 import java.util.Map;
 import org.eclipse.jetty.client.transport.HttpExchange;
 import org.eclipse.jetty.client.transport.internal.HttpChannelOverHTTP;
 import org.eclipse.jetty.client.transport.internal.HttpConnectionOverHTTP;
 import org.eclipse.jetty.client.transport.internal.HttpReceiverOverHTTP;
+import org.eclipse.jetty.client.transport.internal.HttpSenderOverHTTP;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.util.Callback;
 
 /**
  * A connection to an upstream that serves the next request only if the upstream has sent nothing behind the last response: no
  * byte, which would be taken for a part of the next response, and no end. Jetty gives a connection back to the pool before it
  * has looked; then two threads may use it at once, and the buffer of one request comes into the hands of another.
+ *
+ * <p>If it ends while a request's body is being sent, it still passes on a response that the upstream has sent before.
  */
 final class UpstreamConnection extends HttpConnectionOverHTTP {
     private final Object lock = new Object();
     private boolean mayBeReleased;
     private volatile boolean hasRemainder;
+    private volatile boolean hasFailedToSend;
+    private volatile long bytesOfResponses;
 
     UpstreamConnection(EndPoint endPoint, Map<String, Object> context) {
         super(endPoint, context);
@@ -27,10 +34,29 @@ final class UpstreamConnection extends HttpConnectionOverHTTP {
     protected HttpChannelOverHTTP newHttpChannel() {
         return new HttpChannelOverHTTP(this) {
             @Override
+            protected HttpSenderOverHTTP newHttpSender() {
+                return new Sender(this);
+            }
+
+            @Override
             protected HttpReceiverOverHTTP newHttpReceiver() {
                 return new Receiver(this);
             }
+
+            /**
+             * Called when a request has failed, to ask whether its response should be waited for. An upstream may answer without
+             * reading the body, and close: what it has sent before is still there to be read, and then the end.
+             */
+            @Override
+            public boolean isLastDataReceived() {
+                return hasFailedToSend;
+            }
         };
+    }
+
+    /** Whether responses have come on this connection, and nothing since the last one. */
+    boolean isWaitingForNextResponse() {
+        return bytesOfResponses > 0 && getBytesIn() == bytesOfResponses;
     }
 
     /** Called when a request and its response are complete. */
@@ -60,6 +86,24 @@ final class UpstreamConnection extends HttpConnectionOverHTTP {
         if (released) super.release();
     }
 
+    private final class Sender extends HttpSenderOverHTTP {
+        private Sender(HttpChannelOverHTTP channel) {
+            super(channel);
+        }
+
+        /** Called for the parts of a body that do not go out with the head. */
+        @Override
+        protected void sendContent(HttpExchange exchange, ByteBuffer content, boolean last, Callback callback) {
+            super.sendContent(exchange, content, last, new Callback.Nested(callback) {
+                @Override
+                public void failed(Throwable failure) {
+                    hasFailedToSend = true;
+                    super.failed(failure);
+                }
+            });
+        }
+    }
+
     private final class Receiver extends HttpReceiverOverHTTP {
         private Receiver(HttpChannelOverHTTP channel) {
             super(channel);
@@ -83,6 +127,7 @@ final class UpstreamConnection extends HttpConnectionOverHTTP {
             }
             boolean isFinal = exchange != null && exchange.getResponse().getStatus() >= 200;
             hasRemainder = isFinal && getResponseBuffer().hasRemaining();
+            if (isFinal) bytesOfResponses = getBytesIn();
             return super.messageComplete();
         }
     }

@@ -9,9 +9,12 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -415,6 +418,60 @@ public interface ErrorsContract extends LoopbackTest {
                             .as("whether the connection has ended")
                             .isTrue();
                 }));
+    }
+
+    /** The proxy finds out that it cannot send the body before it looks at the answer that came meanwhile. */
+    @Test
+    default void an_answer_of_an_upstream_that_then_breaks_off_the_upload_is_passed_on() throws Exception {
+        var upload = new Gate("the upstream has the head of the upload");
+        var looksAway = new CountDownLatch(1);
+        var looksAgain = new CompletableFuture<Void>();
+        var answered = new Gate("the upstream has answered and is gone");
+        var sent = new Gate("the proxy has tried to send the body");
+        var upstream = loopback.scripted(connection -> {
+            connection.receiveHead();
+            upload.open();
+            looksAway.await();
+            connection.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo long");
+            connection.reset();
+            answered.open();
+        });
+        var proxy = newProxy(upstream.target());
+        var client = loopback.connect(loopback.serve(new Handler.Wrapper(proxy) {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                var uploading = new Request.Wrapper(request) {
+                    @Override
+                    public void demand(Runnable task) {
+                        super.demand(() -> {
+                            task.run();
+                            sent.open();
+                        });
+                    }
+                };
+                return super.handle(uploading, response, callback);
+            }
+        }));
+
+        client.sendRequest("POST /x", "Content-Length: 5");
+        upload.await();
+        for (var selector : proxy.getHttpClient().getContainedBeans(ManagedSelector.class)) {
+            selector.submit(keys -> {
+                looksAway.countDown();
+                looksAgain.join();
+            });
+        }
+        try {
+            answered.await();
+            client.send("hello");
+            sent.await();
+        } finally {
+            looksAgain.complete(null);
+        }
+        var response = client.receiveResponse();
+
+        assertThat(response.status()).as("the status of the response").isEqualTo(413);
+        assertThat(response.body()).as("the body of the response").isEqualTo("too long");
     }
 
     @Test
