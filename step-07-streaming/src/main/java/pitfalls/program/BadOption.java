@@ -1,6 +1,8 @@
 package pitfalls.program;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.IParameterExceptionHandler;
 import picocli.CommandLine.ParameterException;
@@ -27,8 +29,18 @@ final class BadOption implements IParameterExceptionHandler {
         if (!argument.startsWith("-"))
             return "an option must begin with --, as in --target :8081, not '" + argument + "'";
         String name = argument.split("=", 2)[0];
-        List<String> similar = new UnmatchedArgumentException(failure.getCommandLine(), List.of(name)).getSuggestions();
+        String meant = similarTo(name, failure.getCommandLine());
         return "there is no option '" + name + "': "
-                + (similar.isEmpty() ? "--help lists them" : "did you mean " + similar.get(0) + "?");
+                + (meant == null ? "--help lists them" : "did you mean " + meant + "?");
+    }
+
+    /** An option with the same letters, of which two may be swapped; or else one that picocli finds similar and is about as long. */
+    private static String similarTo(String name, CommandLine program) {
+        int[] letters = name.chars().sorted().toArray();
+        var swapped = program.getCommandSpec().optionsMap().keySet().stream()
+                .filter(option -> Arrays.equals(option.chars().sorted().toArray(), letters));
+        var similar = new UnmatchedArgumentException(program, List.of(name))
+                .getSuggestions().stream().filter(option -> Math.abs(option.length() - name.length()) <= 2);
+        return Stream.concat(swapped, similar).findFirst().orElse(null);
     }
 }

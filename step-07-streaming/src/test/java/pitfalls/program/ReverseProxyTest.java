@@ -66,7 +66,9 @@ class ReverseProxyTest implements LoopbackTest {
                         "--access-log=/ --target=:1 >> --access-log must be a file that can be written, in a folder that exists, not '/'",
                         "--trust-forwarded-from=localhost --target=:1 >> 'localhost' is no range of addresses",
                         "--tarjet=:1 >> there is no option '--tarjet': did you mean --target?",
+                        "--traget=:1 >> there is no option '--traget': did you mean --target?",
                         "--target=:1 --retrys 2 >> there is no option '--retrys': did you mean --retries?",
+                        "--target=:1 --trust-from 10.0.0.0/8 >> there is no option '--trust-from': --help lists them",
                         "--qqq >> there is no option '--qqq': --help lists them",
                         "serve >> an option must begin with --, as in --target :8081, not 'serve'",
                         "@/no/such/file >> '/no/such/file' must be a file with options that can be read")
