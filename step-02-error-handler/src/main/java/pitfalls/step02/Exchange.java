@@ -210,6 +210,17 @@ public class Exchange extends Callback.Nested {
     }
 
     /**
+     * {@return whether the attempt under way was given a connection on which earlier requests were answered, and on which nothing
+     * has come since} Always {@code false} with an {@code HttpClient} of your own whose transport is Jetty's.
+     */
+    protected final boolean isUnansweredOnKeptConnection() {
+        var request = proxyToServerRequest;
+        return request != null
+                && request.getConnection() instanceof UpstreamConnection kept
+                && kept.isWaitingForNextResponse();
+    }
+
+    /**
      * Takes the response back to where the proxy began with it: without what an upstream has sent before it failed, but
      * with what handlers in front of the proxy have set. Nothing of it may have been sent yet.
      */

@@ -36,7 +36,9 @@ public record RetryPolicy(
         boolean idempotencyKeys,
         Budget budget) {
 
-    private static final Set<String> IDEMPOTENT = Set.of("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE");
+    /** The methods of RFC 9110, section 9.2.2. */
+    static final Set<String> IDEMPOTENT = Set.of("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE");
+
     private static final Set<String> WITH_KEY = Set.of("POST", "PATCH");
     private static final Set<Integer> STATUSES = Set.of(502, 503, 504);
 
@@ -134,7 +136,11 @@ public record RetryPolicy(
         Setting.check(STATUSES.containsAll(statuses), "statuses", statuses, "some of 502, 503 and 504");
     }
 
-    /** {@return the default: every request is sent once} */
+    /**
+     * {@return the default: a failed request is not sent again}
+     *
+     * @see RetryingProxy#setReplacingStaleConnections what happens to a request that never had a chance
+     */
     public static RetryPolicy none() {
         return idempotent().withAttempts(1);
     }

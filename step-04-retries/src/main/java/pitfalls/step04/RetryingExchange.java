@@ -39,7 +39,9 @@ public class RetryingExchange extends Exchange {
     private final RandomGenerator random;
     private final Instant begin;
 
-    /** Whether there can be more than one attempt. */
+    private final boolean replacesStaleConnections;
+
+    /** Whether the policy permits more than one attempt. */
     final boolean mayRetry;
 
     /** Whether the attempt under way is not the first one. */
@@ -49,6 +51,7 @@ public class RetryingExchange extends Exchange {
     private boolean budgeted;
     private ReplayableBody body;
     private Again verdictOnStatus;
+    private int replacements;
 
     /**
      * An exchange that has just begun.
@@ -70,6 +73,7 @@ public class RetryingExchange extends Exchange {
         clock = proxy.clock;
         random = proxy.random;
         mayRetry = proxy.mayRetry;
+        replacesStaleConnections = proxy.replacesStaleConnections;
         begin = mayRetry ? clock.instant() : null;
         connecting = mayRetry ? new Connecting(policy) : null;
         if (mayRetry) {
@@ -118,9 +122,31 @@ public class RetryingExchange extends Exchange {
         Again onStatus = verdictOnStatus;
         verdictOnStatus = null;
         if (onStatus != null) return onStatus;
+        if (metStaleConnection(kind)) {
+            replacements = 1;
+            LOG.info("the connection had gone stale, {} for {}: sent again {}", kind.type(), subject(), label());
+            return new Again(Duration.ZERO);
+        }
         boolean canHelp = mayRetry && outcome != null && !proxyToClientResponse.isCommitted();
         if (!canHelp) return new GiveUp("another attempt would not help");
         return judge(outcome, failure, Duration.ZERO);
+    }
+
+    /**
+     * Whether the upstream closed a kept connection while the request was on its way. That says nothing about how the upstream is,
+     * so it counts as no failure, and neither the policy nor the budget is asked. It happens to a request once: the next connection
+     * is a fresh one.
+     */
+    private boolean metStaleConnection(ProxyError.Kind kind) {
+        boolean isSent = kind == ProxyError.CONNECTION_TERMINATED;
+        boolean ended = isSent || kind == ProxyError.UNREACHABLE;
+        return ended
+                && replacesStaleConnections
+                && replacements == 0
+                && isUnansweredOnKeptConnection()
+                && proxyToServerRequest.getBody() == null
+                && (!isSent || RetryPolicy.IDEMPOTENT.contains(clientToProxyRequest.getMethod()))
+                && !proxyToClientResponse.isCommitted();
     }
 
     /** Called with the head of a response: stops one with a status that is tried again, before it is passed on. */
@@ -144,7 +170,7 @@ public class RetryingExchange extends Exchange {
 
     private Verdict judge(Outcome outcome, String failure, Duration atLeast) {
         if (outcome == Outcome.NOT_SENT && !policy.connectFor().isZero()) return judgeUnsent(failure);
-        int number = attempt - connecting.failures();
+        int number = attempt - replacements - connecting.failures(); // those that may have put a load on the upstream
         Verdict verdict = verdictOn(number, outcome, atLeast);
         int attempts = policy.attempts();
         LOG.info("attempt {} of {} failed, {} for {}: {} {}", number, attempts, failure, subject(), verdict, label());

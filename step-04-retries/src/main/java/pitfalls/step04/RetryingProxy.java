@@ -20,8 +20,8 @@ import pitfalls.step03.UrlNormalizingProxy;
 import pitfalls.step04.Verdict.Again;
 
 /**
- * The {@link UrlNormalizingProxy}, with retries that are safe: those that its {@link RetryPolicy} permits, and none
- * until one is set. Each attempt chooses its upstream and writes its fields anew.
+ * The {@link UrlNormalizingProxy}, with retries that are safe: those that its {@link RetryPolicy} permits. Until one is
+ * set, it only replaces stale connections. Each attempt chooses its upstream and writes its fields anew.
  */
 @ManagedObject("A reverse proxy that sends a failed request again where that is safe")
 public class RetryingProxy extends UrlNormalizingProxy {
@@ -29,6 +29,7 @@ public class RetryingProxy extends UrlNormalizingProxy {
     final ReplayMemory memory = new ReplayMemory();
     RetryPolicy retryPolicy = RetryPolicy.none();
     boolean mayRetry;
+    boolean replacesStaleConnections = true;
     InstantSource clock = InstantSource.system();
     RandomGenerator random = new Random();
     private final Pauses pauses = new Pauses();
@@ -121,7 +122,8 @@ public class RetryingProxy extends UrlNormalizingProxy {
         public AttemptListener(RetryingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
             super(exchange, proxyToServerRequest);
             meter.attempts.increment();
-            if (exchange.isRetry) proxyToServerRequest.tag(FreshConnections.TAG);
+            if (exchange.isRetry && proxyToServerRequest.getTag() == null)
+                proxyToServerRequest.tag(FreshConnections.TAG);
             if (exchange.mayRetry) proxyToServerRequest.onResponseHeaders(exchange::onHead);
         }
     }
@@ -151,6 +153,22 @@ public class RetryingProxy extends UrlNormalizingProxy {
     public void setRetryPolicy(RetryPolicy retryPolicy) {
         this.retryPolicy = Objects.requireNonNull(retryPolicy);
         this.mayRetry = retryPolicy.attempts() > 1;
+    }
+
+    /** {@return whether stale connections are replaced; they are unless you turn it off} */
+    public boolean isReplacingStaleConnections() {
+        return replacesStaleConnections;
+    }
+
+    /**
+     * Sets whether a request is sent again, once and on a fresh connection, if it was given a connection that the upstream was
+     * just closing. Only idempotent requests without a body are (RFC 9110, section 9.2.2), and only if nothing of a response came.
+     * It needs no {@link RetryPolicy}. Set it before the proxy is started.
+     *
+     * @param replacesStaleConnections {@code false} if no request may ever reach an upstream twice without a policy
+     */
+    public void setReplacingStaleConnections(boolean replacesStaleConnections) {
+        this.replacesStaleConnections = replacesStaleConnections;
     }
 
     /** {@return how many bytes of bodies may be kept at the same time; an eighth of the heap unless set} */

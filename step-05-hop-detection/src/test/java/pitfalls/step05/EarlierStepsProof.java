@@ -7,6 +7,7 @@ import pitfalls.step02.ErrorsContract;
 import pitfalls.step03.UrlContract;
 import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
+import pitfalls.step04.StaleConnectionsContract;
 
 class EarlierStepsProof {
 
@@ -41,6 +42,14 @@ class EarlierStepsProof {
             var proxy = new HopDetectingProxy(target);
             proxy.setRetryPolicy(policy);
             return proxy;
+        }
+    }
+
+    @Nested
+    class Step_4_stale_connections implements StaleConnectionsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new HopDetectingProxy(target);
         }
     }
 }

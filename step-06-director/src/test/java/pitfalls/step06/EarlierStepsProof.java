@@ -7,6 +7,7 @@ import pitfalls.step02.ErrorsContract;
 import pitfalls.step03.UrlContract;
 import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
+import pitfalls.step04.StaleConnectionsContract;
 import pitfalls.step05.HopMark;
 import pitfalls.step05.HopsContract;
 
@@ -43,6 +44,14 @@ class EarlierStepsProof {
             var proxy = new DirectedProxy(target);
             proxy.setRetryPolicy(policy);
             return proxy;
+        }
+    }
+
+    @Nested
+    class Step_4_stale_connections implements StaleConnectionsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return new DirectedProxy(target);
         }
     }
 
