@@ -1,5 +1,6 @@
 package pitfalls.step06;
 
+import java.net.InetAddress;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpHeader;
@@ -103,6 +104,11 @@ public class DirectedProxy extends HopDetectingProxy {
      */
     public void setTrustedPeers(String... ranges) {
         route.trustedPeers = TrustedPeers.parse(ranges);
+    }
+
+    /** Whether this is the address of a trusted peer. */
+    public final boolean isTrustedPeer(InetAddress address) {
+        return route.trustedPeers.contains(address);
     }
 
     /**

@@ -4,13 +4,16 @@ import static java.util.Comparator.comparingLong;
 
 import java.io.IOException;
 import java.nio.channels.SelectableChannel;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.io.SelectorManager;
+import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Server;
-import org.eclipse.jetty.util.NanoTime;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,12 +25,13 @@ import org.slf4j.LoggerFactory;
 final class LimitedConnector extends DrainingConnector {
     private static final Logger LOG = LoggerFactory.getLogger(LimitedConnector.class);
     private static final long PAUSE_MS = 50;
-    private static final long WARNING_MS = 1000;
 
     private final Object closed = new Object();
     private final AtomicInteger arriving = new AtomicInteger(); // accepted, and not open yet
     private int maxConnections = Integer.MAX_VALUE;
-    private long warned = NanoTime.now() - WARNING_MS * 1_000_000;
+    private final RareWarning warning = new RareWarning();
+    private final RareWarning clientWarning = new RareWarning();
+    private ClientConnections clientConnections = new ClientConnections(Integer.MAX_VALUE, address -> true);
 
     LimitedConnector(Server server, ConnectionFactory factory) {
         super(server, factory);
@@ -42,6 +46,16 @@ final class LimitedConnector extends DrainingConnector {
     /** How many connections there may be; no limit unless set. */
     void setMaxConnections(int maxConnections) {
         this.maxConnections = maxConnections;
+    }
+
+    /** How many of them each client may have; no limit unless set. */
+    void setClientConnections(ClientConnections clientConnections) {
+        this.clientConnections = clientConnections;
+    }
+
+    /** Those of each client. */
+    ClientConnections clientConnections() {
+        return clientConnections;
     }
 
     /** Called by the one thread that accepts. */
@@ -98,11 +112,11 @@ final class LimitedConnector extends DrainingConnector {
 
     /** Once a second at most. */
     private void warn(String what) {
-        if (NanoTime.millisSince(warned) < WARNING_MS) return;
-        warned = NanoTime.now();
-        LOG.warn(
-                "{}: idle ones are closed, and other clients wait; raise the limit of open files if that is too few",
-                what);
+        if (warning.isDue()) {
+            LOG.warn(
+                    "{}: idle ones are closed, and other clients wait; raise the limit of open files if that is too few",
+                    what);
+        }
     }
 
     /** Jetty would log the stack, and accept nothing for a second. */
@@ -114,6 +128,25 @@ final class LimitedConnector extends DrainingConnector {
         return true;
     }
 
+    /** Jetty closes the connection if this throws. */
+    @Override
+    protected SocketChannelEndPoint newEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key)
+            throws IOException {
+        var endPoint = new ClientEndPoint(channel, selector, key, getScheduler());
+        endPoint.setIdleTimeout(getIdleTimeout());
+        if (clientConnections.add(endPoint)) return endPoint;
+        String client = ClientConnections.nameOf(endPoint.address());
+        if (clientWarning.isDue()) {
+            LOG.warn(
+                    "{} has all {} connections that one client may have, and more are refused; raise"
+                            + " --max-connections-per-client if that is too few, or name a proxy in front in"
+                            + " --trust-forwarded-from",
+                    client,
+                    clientConnections.limit());
+        }
+        throw new IOException("too many connections of " + client);
+    }
+
     @Override
     protected void onEndPointOpened(EndPoint endPoint) {
         super.onEndPointOpened(endPoint);
@@ -123,6 +156,7 @@ final class LimitedConnector extends DrainingConnector {
     @Override
     protected void onEndPointClosed(EndPoint endPoint) {
         super.onEndPointClosed(endPoint);
+        if (endPoint instanceof ClientEndPoint client) clientConnections.remove(client);
         synchronized (closed) {
             closed.notifyAll();
         }

@@ -266,6 +266,34 @@ public final class ReverseProxy implements Callable<Integer> {
     private int minUploadRate;
 
     @Option(
+            names = "--min-download-rate",
+            paramLabel = "BYTES",
+            defaultValue = "240",
+            description =
+                    "While less than a tenth of an upstream's connections is free, cut responses of which the client has"
+                            + " read fewer bytes a second over the last 10 s, the slowest first; 0 cuts none. Default:"
+                            + " ${DEFAULT-VALUE}.")
+    private int minDownloadRate;
+
+    @Option(
+            names = "--max-connections",
+            paramLabel = "N",
+            description =
+                    "Accept at most N connections of clients. While all are in use, idle ones are closed and others wait."
+                            + " Default: three fifths of what ulimit -n permits, which is also the most.")
+    private Integer maxConnections;
+
+    @Option(
+            names = "--max-connections-per-client",
+            paramLabel = "N",
+            description =
+                    "Let one address have at most N of them; for IPv6, all of a /64 network count as one. One more is"
+                            + " closed at once, unless another of the same client is idle and can be closed instead. Those in"
+                            + " --trust-forwarded-from have no such limit: name a balancer in front there. Default: half of"
+                            + " --max-connections.")
+    private Integer maxConnectionsPerClient;
+
+    @Option(
             names = "--replay-memory",
             paramLabel = "PERCENT",
             defaultValue = "12",
@@ -361,15 +389,24 @@ public final class ReverseProxy implements Callable<Integer> {
         var server = new Server(new ServerThreads());
         LimitedConnector connector = listen.newConnector(server, newConnectionFactory());
         connector.setIdleTimeout(idleTimeout.toMillis());
-        connector.setMaxConnections(descriptors.clients());
         connector.setAcceptQueueSize(backlog);
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
-        server.setHandler(new DrainingHandler(new SlowUploads(proxy, minUploadRate, System::nanoTime)));
+        limitConnections(connector, proxy);
+        server.setHandler(
+                new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime)));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newAccessLog());
         return server;
+    }
+
+    private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {
+        int most = descriptors.clients();
+        int all = maxConnections == null ? most : Math.min(maxConnections, most);
+        int perClient = maxConnectionsPerClient == null ? Math.max(1, all / 2) : maxConnectionsPerClient;
+        connector.setMaxConnections(all);
+        connector.setClientConnections(new ClientConnections(perClient, proxy::isTrustedPeer));
     }
 
     private RequestLog newAccessLog() {
@@ -404,6 +441,9 @@ public final class ReverseProxy implements Callable<Integer> {
             Setting.check(backlog >= 1, "--backlog", backlog, "1 or more");
             Setting.check(!connectionTimeout.isZero(), "--connection-timeout", "0s", "0.001s or more");
             Setting.check(minUploadRate >= 0, "--min-upload-rate", minUploadRate, "0 or more");
+            Setting.check(minDownloadRate >= 0, "--min-download-rate", minDownloadRate, "0 or more");
+            checkAtLeastOne("--max-connections", maxConnections);
+            checkAtLeastOne("--max-connections-per-client", maxConnectionsPerClient);
             Setting.check(replayMemory >= 0 && replayMemory <= 50, "--replay-memory", replayMemory, "between 0 and 50");
             proxy.setReplayMemory(Runtime.getRuntime().maxMemory() / 100 * replayMemory);
             proxy.setRetryPolicy(newRetryPolicy());
@@ -429,6 +469,10 @@ public final class ReverseProxy implements Callable<Integer> {
         } catch (IllegalArgumentException x) {
             throw new ParameterException(spec.commandLine(), x.getMessage(), x);
         }
+    }
+
+    private static void checkAtLeastOne(String option, Integer value) {
+        if (value != null) Setting.check(value >= 1, option, value, "1 or more");
     }
 
     private RetryPolicy newRetryPolicy() {

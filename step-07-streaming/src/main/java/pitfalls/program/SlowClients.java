@@ -6,6 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.eclipse.jetty.client.AbstractConnectionPool;
 import org.eclipse.jetty.client.Destination;
 import org.eclipse.jetty.client.HttpClient;
@@ -23,34 +24,38 @@ import pitfalls.step02.Exchange;
 import pitfalls.step07.StreamingProxy;
 
 /**
- * Ends slow uploads while an upstream's connections are short, so that clients that send next to nothing cannot keep all others
- * from being served. Each upload holds one of those connections, however slowly it comes.
+ * Ends what slow clients have begun while an upstream's connections are short, so that they cannot keep all others from being
+ * served. Each upload holds one of those connections, however slowly it comes, and each response, however slowly it is read.
  *
- * <p>As long as more than a tenth of the connections are free, an upload may pause as it likes. Below that, those that have
- * sent less than the limit over the last ten seconds are ended with 408, the slowest first, until a tenth is free again.
+ * <p>As long as more than a tenth of the connections are free, a client may pause as it likes. Below that, uploads that have
+ * brought less than the limit over the last ten seconds are ended with 408, and responses of which less was read are cut. The slowest
+ * come first, until a tenth is free again.
  */
-final class SlowUploads extends Handler.Wrapper {
+final class SlowClients extends Handler.Wrapper {
     private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
     private static final int WINDOW = 10;
 
     private final StreamingProxy proxy;
-    private final int bytesPerSecond;
+    private final int minUploadRate;
     private final LongSupplier nanoTime;
     private final Set<Upload> uploads = ConcurrentHashMap.newKeySet();
     private final Set<Upload> ended = ConcurrentHashMap.newKeySet(); // whose connections are not free yet
+    private final SlowReaders readers;
     private volatile Scheduler.Task next;
 
     /**
-     * For the uploads that this proxy passes on.
+     * For the clients of this proxy. Both rates are for the time while connections are short; 0 ends none.
      *
      * @param proxy the handler of the requests
-     * @param bytesPerSecond what an upload has to bring while connections are short; 0 ends none
+     * @param minUploadRate how many bytes a second an upload has to bring
+     * @param minDownloadRate how many bytes of a response a client has to read a second
      * @param nanoTime the clock, as {@link System#nanoTime()}
      */
-    SlowUploads(StreamingProxy proxy, int bytesPerSecond, LongSupplier nanoTime) {
+    SlowClients(StreamingProxy proxy, int minUploadRate, int minDownloadRate, LongSupplier nanoTime) {
         super(proxy);
         this.proxy = proxy;
-        this.bytesPerSecond = bytesPerSecond;
+        this.minUploadRate = minUploadRate;
+        readers = new SlowReaders(minDownloadRate);
         this.nanoTime = nanoTime;
     }
 
@@ -61,7 +66,7 @@ final class SlowUploads extends Handler.Wrapper {
         boolean hasUnknownLength =
                 request.getLength() < 0 && (!isHttp1 || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING));
         boolean hasBody = request.getLength() > 0 || hasUnknownLength;
-        if (!hasBody || bytesPerSecond == 0) return super.handle(request, response, callback);
+        if (!hasBody || minUploadRate == 0) return super.handle(request, response, callback);
         var upload = new Upload(request);
         uploads.add(upload);
         Request.addCompletionListener(request, failure -> {
@@ -85,14 +90,20 @@ final class SlowUploads extends Handler.Wrapper {
     }
 
     private void endSlowOnesEachSecond() {
+        lookAtReaders();
         endSlowOnes();
         next = getServer().getScheduler().schedule(this::endSlowOnesEachSecond, 1, TimeUnit.SECONDS);
+    }
+
+    /** Called once a second, to see how much each client has read since. */
+    void lookAtReaders() {
+        readers.look(getServer(), nanoTime.getAsLong());
     }
 
     /** Ends as many as there have to be for a tenth of the connections to each upstream to be free. */
     synchronized void endSlowOnes() {
         HttpClient client = proxy.getHttpClient();
-        if (uploads.isEmpty() || client == null) return;
+        if (client == null) return;
         for (Destination destination : client.getDestinations()) {
             boolean hasPool = destination instanceof HttpDestination http
                     && http.getConnectionPool() instanceof AbstractConnectionPool;
@@ -108,19 +119,38 @@ final class SlowUploads extends Handler.Wrapper {
         if (missing <= 0) return;
         Origin origin = destination.getOrigin();
         String upstream = origin.getScheme() + "://" + origin.getAddress().asString();
-        long onTheirWay =
-                ended.stream().filter(upload -> upload.goesTo(upstream)).count();
+        long onTheirWay = readers.onTheirWay(upstream)
+                + ended.stream().filter(upload -> upload.goesTo(upstream)).count();
         long now = nanoTime.getAsLong();
-        uploads.stream()
-                .filter(upload -> upload.goesTo(upstream) && upload.isSlow(now))
-                .sorted(Comparator.comparingLong(upload -> upload.recentBytes(now)))
+        Stream<Slow> slowUploads = uploads.stream()
+                .filter(upload -> upload.isSlow(now) && upload.goesTo(upstream))
+                .map(Slow.class::cast);
+        Stream.concat(slowUploads, readers.slowOnes(upstream, now))
+                .map(slow -> new Rated(slow, slow.recentBytes(now))) // which may go on, and cannot be sorted by
+                .sorted(Comparator.comparingLong(Rated::recentBytes))
                 .limit(Math.max(0, missing - onTheirWay))
                 .toList()
-                .forEach(Upload::end);
+                .forEach(rated -> rated.slow().end());
     }
 
+    /** A client that is slow, whose exchange can be ended. */
+    interface Slow {
+        /** How many bytes it has sent or read over the last seconds. */
+        long recentBytes(long now);
+
+        void end();
+    }
+
+    /**
+     * A slow client.
+     *
+     * @param slow the client
+     * @param recentBytes what it had sent or read
+     */
+    private record Rated(Slow slow, long recentBytes) {}
+
     /** A request whose body is counted, and can be ended. */
-    private final class Upload extends Request.Wrapper {
+    private final class Upload extends Request.Wrapper implements Slow {
         private final long begin = nanoTime.getAsLong();
         private final long[] bytesOfSecond = new long[WINDOW];
         private long lastSecond;
@@ -168,12 +198,13 @@ final class SlowUploads extends Handler.Wrapper {
             if (task != null) task.run();
         }
 
-        private void end() {
+        @Override
+        public void end() {
             uploads.remove(this);
             ended.add(this);
             synchronized (this) {
                 end = Content.Chunk.from(
-                        new TimeoutException("less than " + bytesPerSecond
+                        new TimeoutException("less than " + minUploadRate
                                 + " bytes a second arrived, and others were waiting for a connection"),
                         true);
             }
@@ -188,10 +219,11 @@ final class SlowUploads extends Handler.Wrapper {
         /** An upload has a second to begin. */
         private synchronized boolean isSlow(long now) {
             long seconds = Math.min(WINDOW, (now - begin) / SECOND);
-            return waiting != null && seconds > 0 && recentBytes(now) < seconds * bytesPerSecond;
+            return waiting != null && seconds > 0 && recentBytes(now) < seconds * minUploadRate;
         }
 
-        private synchronized long recentBytes(long now) {
+        @Override
+        public synchronized long recentBytes(long now) {
             secondAt(now);
             long sum = 0;
             for (long bytes : bytesOfSecond) sum += bytes;
