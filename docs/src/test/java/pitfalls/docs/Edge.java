@@ -16,6 +16,9 @@ final class Edge {
     static final Path NGINX = Path.of("edge", "nginx.conf");
     static final Path HAPROXY = Path.of("edge", "haproxy.cfg");
 
+    /** How many requests of one client each of them passes on at a time in a test, which would take long with as many as in the files. */
+    static final int CLIENT_LIMIT = 50;
+
     private static final HeldCertificate CERTIFICATE =
             new HeldCertificate.Builder().addSubjectAlternativeName("127.0.0.1").build();
 
@@ -39,6 +42,7 @@ final class Edge {
         Path file = Files.writeString(
                 folder.resolve("nginx.conf"),
                 Files.readString(NGINX)
+                        .replace("limit_conn clients 500;", "limit_conn clients " + CLIENT_LIMIT + ";")
                         .replace("127.0.0.1:8443", ServerProcess.authorityOf(address))
                         .replace("127.0.0.1:8080", proxy.getAuthority())
                         .replace("/etc/ssl/private/edge.pem", certificateIn(folder))
@@ -65,6 +69,7 @@ final class Edge {
         var haproxy = new ProcessBuilder(Program.find("haproxy", "haproxy"), "-db", "-f", HAPROXY.toString());
         haproxy.environment()
                 .putAll(Map.of(
+                        "EDGE_CLIENT_LIMIT", String.valueOf(CLIENT_LIMIT),
                         "EDGE_LISTEN", ServerProcess.authorityOf(address),
                         "EDGE_PROXY", proxy.getAuthority(),
                         "EDGE_CERTIFICATE", certificateIn(folder)));

@@ -29,8 +29,13 @@ interface EdgeContract extends LoopbackTest {
     /** The same, with retries. */
     default URI proxyOf(String target, RetryPolicy policy) throws Exception {
         var proxy = new StreamingProxy(target);
-        proxy.setTrustedPeers("127.0.0.0/8");
         proxy.setRetryPolicy(policy);
+        return serve(proxy);
+    }
+
+    /** That proxy, as it is run behind an edge. */
+    default URI serve(StreamingProxy proxy) throws Exception {
+        proxy.setTrustedPeers("127.0.0.0/8");
         var configuration = new HttpConfiguration();
         configuration.setRequestHeaderSize(64 << 10); // as in the program
         return loopback.serve(proxy, configuration);
@@ -39,6 +44,11 @@ interface EdgeContract extends LoopbackTest {
     /** A client that speaks HTTP/1.1 over TLS. */
     default RawConnection clientOf(Edge edge) throws IOException {
         return loopback.connect(edge.url(), Edge.CLIENT.sslSocketFactory());
+    }
+
+    /** A client that connects from another address. */
+    default RawConnection clientOf(Edge edge, String address) throws IOException {
+        return loopback.connect(edge.url(), new FromAddress(address, Edge.CLIENT.sslSocketFactory()));
     }
 
     /** A time of the configuration's. */

@@ -1,12 +1,16 @@
 package pitfalls.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pitfalls.support.Loopback.ok;
+import static pitfalls.support.Loopback.targetOf;
 
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -14,6 +18,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import pitfalls.step07.Timeouts;
+import pitfalls.support.RawConnection;
 
 /** The configurations of {@code docs/edge}, each in the real program, in front of the proxy of step 7. */
 @EnabledOnOs(OS.LINUX) // where any address of 127.0.0.0/8 is loopback
@@ -25,7 +30,7 @@ class EdgeProof {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npage\r\n0\r\nX-Sum: 4\r\n\r\n";
 
     @Nested
-    class Nginx implements EdgeRequestsContract, EdgeStreamsContract {
+    class Nginx implements EdgeRequestsContract, EdgeStreamsContract, EdgeLimitsContract {
         @TempDir
         private Path folder;
 
@@ -67,7 +72,7 @@ class EdgeProof {
     }
 
     @Nested
-    class HAProxy implements EdgeRequestsContract, EdgeStreamsContract {
+    class HAProxy implements EdgeRequestsContract, EdgeStreamsContract, EdgeLimitsContract {
         @TempDir
         private Path folder;
 
@@ -92,6 +97,25 @@ class EdgeProof {
             String response = client.sendRequest("GET /", "Connection: close").receiveToEnd();
 
             assertThat(response).contains("page").containsIgnoringCase("X-Sum: 4");
+        }
+
+        @Test
+        void slow_heads_of_one_client_leave_connections_for_others() throws Exception {
+            var upstream = loopback.upstream(ok().body("page"));
+            var edge = edgeOf(proxyOf(targetOf(upstream)));
+            List<RawConnection> heads = new ArrayList<>();
+
+            for (int i = 0; i < Edge.CLIENT_LIMIT; i++) heads.add(clientOf(edge).send("GET / HTTP/1.1\r\n"));
+            assertThatThrownBy(() -> clientOf(edge).send("GET / HTTP/1.1\r\n"))
+                    .as("one more")
+                    .isInstanceOf(IOException.class);
+
+            var another = clientOf(edge, "127.0.0.2").sendRequest("GET /").receiveResponse();
+            assertThat(another.body()).isEqualTo("page");
+            for (RawConnection head : heads)
+                assertThat(head.receivesNothingFor(Duration.ofMillis(1)))
+                        .as("it may go on")
+                        .isTrue();
         }
 
         @Test

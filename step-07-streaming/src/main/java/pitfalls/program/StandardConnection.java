@@ -47,10 +47,7 @@ class StandardConnection extends HttpConnection {
     @Override
     protected HttpParser newHttpParser(HttpCompliance compliance) {
         HttpConfiguration configuration = getHttpConfiguration();
-        String address = getEndPoint().getRemoteSocketAddress() instanceof InetSocketAddress peer
-                ? peer.getAddress().getHostAddress()
-                : "an unknown address";
-        var parser = new StartLineParser(handler, configuration.getRequestHeaderSize(), compliance, address);
+        var parser = new StartLineParser(handler, configuration.getRequestHeaderSize(), compliance);
         parser.setHeaderCacheSize(configuration.getHeaderCacheSize());
         parser.setHeaderCacheCaseSensitive(configuration.isHeaderCacheCaseSensitive());
         return parser;
@@ -133,19 +130,22 @@ class StandardConnection extends HttpConnection {
         }
     }
 
+    private String clientAddress() {
+        return getEndPoint().getRemoteSocketAddress() instanceof InetSocketAddress peer
+                ? peer.getAddress().getHostAddress()
+                : "an unknown address";
+    }
+
     /** Looks at the version of HTTP, which Jetty reads in any case, and which has one case only (RFC 9112, section 2.3). */
-    private static final class StartLineParser extends HttpParser {
+    private final class StartLineParser extends HttpParser {
         private static final long HTTP_SLASH = 0x48_54_54_50_2FL;
         private static final long UPPER_CASE = 0xDF_DF_DF_DF_FFL;
 
-        private final String clientAddress;
         private long lastBytes;
         private boolean versionInLowerCase;
 
-        private StartLineParser(
-                RequestHandler handler, int maxHeaderBytes, HttpCompliance compliance, String clientAddress) {
+        private StartLineParser(RequestHandler handler, int maxHeaderBytes, HttpCompliance compliance) {
             super(handler, maxHeaderBytes, compliance);
-            this.clientAddress = clientAddress;
         }
 
         @Override
@@ -159,7 +159,7 @@ class StandardConnection extends HttpConnection {
         @Override
         protected void badMessage(HttpException failure) {
             boolean isInBody = ((MessageHandler) getHandler()).inBody;
-            if (isInBody) LOG.info("malformed body from {}: {}", clientAddress, failure.getReason());
+            if (isInBody) LOG.info("malformed body from {}: {}", clientAddress(), failure.getReason());
             super.badMessage(failure);
         }
 
