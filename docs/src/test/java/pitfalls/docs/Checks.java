@@ -23,6 +23,10 @@ final class Checks {
     private static final Pattern MEMBER = Pattern.compile("[A-Z]\\w*(\\.\\w+)+");
     private static final Pattern TEST_NAME = Pattern.compile("[A-Za-z0-9]+(_[A-Za-z0-9]+){2,}");
     private static final Pattern ALL_LOWER = Pattern.compile("(.*_)?[a-z]{2,}(_.*)?");
+    /** A program that runs out of memory would go on without answering; it has to end, so that somebody starts it again. */
+    static final String ENDS_WITHOUT_MEMORY = "-XX:+ExitOnOutOfMemoryError";
+
+    private static final Pattern JAVA = Pattern.compile("\\bjava [^\\n`]*-jar\\b[^\\n`]*");
     private static final Pattern MVN = Pattern.compile("\\bmvn( [^\\n`]*)");
     private static final Pattern DIRECTION = Pattern.compile("\\b(?!new)\\w+To\\w+(Request|Response)\\b");
     private static final Set<String> DIRECTIONS =
@@ -168,6 +172,11 @@ final class Checks {
                         complaints.add(command + ": there is no profile " + word.substring(2));
                 }
             }
+        }
+        Matcher java = JAVA.matcher(page.text());
+        while (java.find()) {
+            boolean ends = java.group().contains(" " + ENDS_WITHOUT_MEMORY + " ");
+            if (!ends) complaints.add(java.group().strip() + ": without " + ENDS_WITHOUT_MEMORY);
         }
         return List.copyOf(complaints);
     }

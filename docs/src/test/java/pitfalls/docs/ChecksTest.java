@@ -100,6 +100,15 @@ class ChecksTest {
     }
 
     @Test
+    void a_command_that_runs_the_program_and_goes_on_without_memory_is_told() {
+        var page = Page.of(
+                STEP_4, "Run `java -Xmx64m -jar proxy.jar`, or `java -XX:+ExitOnOutOfMemoryError -jar proxy.jar`.");
+
+        assertThat(Checks.commands(page))
+                .containsExactly("java -Xmx64m -jar proxy.jar: without -XX:+ExitOnOutOfMemoryError");
+    }
+
+    @Test
     void a_member_behind_a_link_that_is_not_there_is_found() {
         var page = Page.of(STEP_4, "[`RetryPolicy.never`](src/main/java/pitfalls/step04/RetryPolicy.java)");
 

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /** Every page says what is so. {@code -Dupdate} mends code and output. */
@@ -24,6 +25,13 @@ class PagesTest {
     @TestFactory
     Stream<DynamicTest> each_command_names_what_exists() {
         return pages(Checks::commands);
+    }
+
+    @Test
+    void the_build_runs_the_program_with_the_option_that_ends_it_when_memory_is_out() {
+        String pom = Page.textOf(Page.ROOT.resolve("step-07-streaming").resolve("pom.xml"));
+
+        assertThat(pom).contains("<commandlineArgs>" + Checks.ENDS_WITHOUT_MEMORY + " -classpath ");
     }
 
     @TestFactory
