@@ -1,13 +1,16 @@
 package pitfalls.step02;
 
+import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
+import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 
 /**
@@ -89,6 +92,17 @@ public final class ServerErrorHandler implements Request.Handler {
         public void reset() {
             getHeaders().clear();
             setTrailersSupplier(null);
+        }
+
+        /**
+         * Leaves out the body for HEAD. Jetty does not know the method where it could not read the rest of the head, and its client
+         * would take the body for the next response.
+         */
+        @Override
+        public void write(boolean last, ByteBuffer content, Callback callback) {
+            boolean isToHead = HttpMethod.HEAD.is(getRequest().getMethod());
+            if (isToHead) super.write(false, BufferUtil.EMPTY_BUFFER, callback);
+            else super.write(last, content, callback);
         }
     }
 }

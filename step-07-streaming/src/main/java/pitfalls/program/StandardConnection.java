@@ -11,6 +11,7 @@ import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
+import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpParser;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
@@ -44,6 +45,13 @@ class StandardConnection extends HttpConnection {
         return handler;
     }
 
+    /** For a request with a target that it cannot read, Jetty makes up another one, and a HEAD would be answered with a body. */
+    @Override
+    protected HttpStreamOverHTTP1 newHttpStream(String method, String uri, HttpVersion version) {
+        boolean isUnreadableHead = uri.equals("/badMessage") && handler.isHead;
+        return super.newHttpStream(isUnreadableHead ? HttpMethod.HEAD.asString() : method, uri, version);
+    }
+
     @Override
     protected HttpParser newHttpParser(HttpCompliance compliance) {
         HttpConfiguration configuration = getHttpConfiguration();
@@ -66,9 +74,11 @@ class StandardConnection extends HttpConnection {
         private final List<HttpField> upgrades = new ArrayList<>(1);
         private boolean connectionNamesUpgrade;
         private boolean inBody;
+        private boolean isHead;
 
         @Override
         public void startRequest(String method, String uri, HttpVersion version) {
+            isHead = HttpMethod.HEAD.is(method);
             if (((StartLineParser) getParser()).versionInLowerCase) {
                 throw new HttpException.RuntimeException(HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505, "Unknown Version");
             }
