@@ -6,12 +6,14 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The finished program under inputs that are wrong or strange. {@code -Dseed=…} makes other inputs, {@code -Dinputs=…} more of them, and
  * {@code -Dinput=…} tries one again.
  */
+@Timeout(600)
 class FuzzProof {
     private static final long SEED = Long.getLong("seed", 1);
     private static final int INPUTS = Integer.getInteger("inputs", 10_000);

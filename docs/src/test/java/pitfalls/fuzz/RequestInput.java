@@ -172,30 +172,54 @@ final class RequestInput implements Input {
         return List.copyOf(sent);
     }
 
-    /** Reads from there on; returns where it stopped at a malformed request, or the end. */
+    /**
+     * Reads from there on; returns where it stopped at what nobody can read, or the end. A malformed first line may be forgiven, or be answered
+     * as an error, and the next request follows where the fields of this one say.
+     */
     private static int read(String text, int from, List<Sent> sent) {
         int start = from;
+        boolean isCertain = true;
         while ((start = StrictReader.skipEmptyLines(text, start)) < text.length()) {
-            var reader = new StrictReader(text.substring(start).getBytes(ISO_8859_1));
+            String rest = text.substring(start);
+            Message message = Message.read(rest);
+            String line = firstLine(rest);
+            if (!message.isWhole() && message.head == null) {
+                isCertain = false;
+                int end = rest.indexOf(line) + line.length();
+                message = Message.read("GET / HTTP/1.1" + rest.substring(end));
+                start += end - "GET / HTTP/1.1".length();
+            }
+            sent.add(isCertain ? new Sent(line, message.head, message.body) : new Sent(line, null, null));
+            if (!message.isWhole()) return start;
+            if (message.head.isLast() || message.head.method().equals("CONNECT")) return text.length();
+            start += message.length;
+        }
+        return text.length();
+    }
+
+    /** A request as a strict reader reads it; without a head or a body where it cannot. */
+    private record Message(StrictReader.Head head, byte[] body, int length) {
+        static Message read(String text) {
+            var reader = new StrictReader(text.getBytes(ISO_8859_1));
             StrictReader.Head head = null;
             byte[] body = null;
             try {
                 head = reader.readRequestHead();
                 body = reader.readBody(head, StrictReader.framingOfRequest(head));
             } catch (IOException | StrictReader.Malformed | StrictReader.BrokenOff x) {
-                // found out below
+                // so it has no head, or no body
             }
-            sent.add(new Sent(firstLine(text, start), head, body));
-            if (body == null) return start;
-            if (head.isLast() || head.method().equals("CONNECT")) return text.length();
-            start += reader.position();
+            return new Message(head, body, reader.position());
         }
-        return text.length();
+
+        boolean isWhole() {
+            return body != null;
+        }
     }
 
-    private static String firstLine(String text, int start) {
+    private static String firstLine(String text) {
         Matcher line = Pattern.compile("[\\s\\x00]*([^\\r\\n]*)").matcher(text);
-        return line.find(start) ? line.group(1) : "";
+        return line.find() ? line.group(1) : "";
     }
 
     /** The requests in here, in their order. */

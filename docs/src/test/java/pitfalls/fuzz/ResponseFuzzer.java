@@ -75,7 +75,7 @@ final class ResponseFuzzer extends Fuzzer implements FuzzUpstream.Service {
         StrictReader.Head meant = input.meaning().head();
         for (String echo : head.values("X-Echo")) {
             boolean isRight = meant == null
-                    ? echo.contains(input.tag())
+                    ? echo.contains(input.tag()) || input.text().contains(echo.split(" ")[0])
                     : meant.values("X-Echo").contains(echo);
             boolean isOfSomebodyElse = !isRight && Tags.isIn(echo);
             if (isOfSomebodyElse) found(Kind.ANSWER_FOR_SOMEBODY_ELSE, input, "the answer is for " + echo);
