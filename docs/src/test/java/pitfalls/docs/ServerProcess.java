@@ -52,6 +52,16 @@ final class ServerProcess extends AbstractLifeCycle {
         return address.getHostString() + ":" + address.getPort();
     }
 
+    /** The number of its process, of which the last one counts. */
+    long pid() {
+        return process.pid();
+    }
+
+    /** Sends it a signal: {@code KILL}, {@code STOP}, {@code CONT}. */
+    void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
+    }
+
     @Override
     protected void doStart() throws Exception {
         process = builder.start();
