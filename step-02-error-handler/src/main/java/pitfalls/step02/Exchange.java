@@ -210,14 +210,14 @@ public class Exchange extends Callback.Nested {
     }
 
     /**
-     * {@return whether the attempt under way was given a connection on which earlier requests were answered, and on which nothing
+     * {@return whether the attempt under way was given a connection that was open before the client asked, and on which nothing
      * has come since} Always {@code false} with an {@code HttpClient} of your own whose transport is Jetty's.
      */
     protected final boolean isUnansweredOnKeptConnection() {
         var request = proxyToServerRequest;
         return request != null
                 && request.getConnection() instanceof UpstreamConnection kept
-                && kept.isWaitingForNextResponse();
+                && kept.isUnansweredSince(clientToProxyRequest.getHeadersNanoTime());
     }
 
     /**

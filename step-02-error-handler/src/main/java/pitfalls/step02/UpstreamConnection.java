@@ -11,6 +11,7 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.NanoTime;
 
 /**
  * A connection to an upstream that serves the next request only if the upstream has sent nothing behind the last response: no
@@ -20,6 +21,7 @@ import org.eclipse.jetty.util.Callback;
  * <p>If it ends while a request's body is being sent, it still passes on a response that the upstream has sent before.
  */
 final class UpstreamConnection extends HttpConnectionOverHTTP {
+    private final long opened = NanoTime.now();
     private final Object lock = new Object();
     private boolean mayBeReleased;
     private volatile boolean hasRemainder;
@@ -54,9 +56,9 @@ final class UpstreamConnection extends HttpConnectionOverHTTP {
         };
     }
 
-    /** Whether responses have come on this connection, and nothing since the last one. */
-    boolean isWaitingForNextResponse() {
-        return bytesOfResponses > 0 && getBytesIn() == bytesOfResponses;
+    /** Whether this connection was open at that time already, and nothing has come on it but responses to earlier requests. */
+    boolean isUnansweredSince(long nanoTime) {
+        return NanoTime.isBefore(opened, nanoTime) && getBytesIn() == bytesOfResponses;
     }
 
     /** Called when a request and its response are complete. */

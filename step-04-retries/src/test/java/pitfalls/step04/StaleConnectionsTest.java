@@ -5,6 +5,9 @@ import static pitfalls.step04.RetriesContract.IDEMPOTENT;
 import static pitfalls.step04.Retrying.ANSWERS;
 import static pitfalls.step04.Retrying.DIES;
 
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.client.AbstractConnectionPool;
+import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Test;
 import pitfalls.support.LogLines;
@@ -28,6 +31,21 @@ class StaleConnectionsTest implements StaleConnectionsContract {
                     .containsExactly("INFO the connection had gone stale, connection_terminated for GET /second to "
                             + upstream.target() + ": sent again [request ID, attempt 1]");
         }
+    }
+
+    /** Jetty opens one more in advance where requests wait. */
+    @Test
+    void a_connection_that_went_stale_before_its_first_request_is_replaced_too() throws Exception {
+        var upstream = loopback.scripted(DIES, ANSWERS);
+        var proxy = new RetryingProxy(upstream.target());
+        var client = loopback.connect(loopback.serve(proxy));
+        var httpClient = proxy.getHttpClient();
+        var destination = (HttpDestination) httpClient.resolveDestination(httpClient.newRequest(upstream.target()));
+        ((AbstractConnectionPool) destination.getConnectionPool())
+                .preCreateConnections(1)
+                .get(10, TimeUnit.SECONDS);
+
+        assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(204);
     }
 
     @Test
