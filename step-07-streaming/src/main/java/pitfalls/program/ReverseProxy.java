@@ -18,6 +18,7 @@ import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Jetty;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -433,6 +434,7 @@ public final class ReverseProxy implements Callable<Integer> {
                 protected void configureHttpClient(HttpClient httpClient) {
                     super.configureHttpClient(httpClient);
                     httpClient.setMaxRequestHeadersSize(maxHeadSize.bytes() + ADDED_FIELDS);
+                    ServerThreads.endThoseOfABurst((QueuedThreadPool) httpClient.getExecutor());
                 }
             };
             Setting.check(retries >= 0 && retries <= 100, "--retries", retries, "between 0 and 100");

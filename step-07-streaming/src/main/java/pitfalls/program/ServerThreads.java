@@ -7,17 +7,13 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
  * The threads of a server, which stay within their limit. Jetty tells a request of its failure at once, and starts a thread for it if
  * none is ready: a thousand clients that leave in the middle of something are hundreds of threads beyond the limit. Nothing in this
  * program waits for that message with a thread, so it can queue like any other task.
- *
- * <p>Threads that a burst has started end when they have had nothing to do for ten seconds. Jetty would end one a minute, and each takes
- * about 0.1 MB.
  */
 final class ServerThreads extends QueuedThreadPool {
     private static final int IDLE_MS = 10_000;
 
     ServerThreads() {
         setName("server");
-        setIdleTimeout(IDLE_MS);
-        setMaxEvictCount(getMaxThreads());
+        endThoseOfABurst(this);
     }
 
     /** Runs the task now, if a thread is ready. An {@link ExecutionStrategy} has a plan for a no; other tasks are run soon. */
@@ -27,5 +23,14 @@ final class ServerThreads extends QueuedThreadPool {
         if (task instanceof ExecutionStrategy || !isRunning()) return false;
         execute(task);
         return true;
+    }
+
+    /**
+     * Lets threads end that a burst has started, as soon as they have had nothing to do for ten seconds. Jetty ends one a minute, and
+     * each takes about 0.1 MB.
+     */
+    static void endThoseOfABurst(QueuedThreadPool threads) {
+        threads.setIdleTimeout(IDLE_MS);
+        threads.setMaxEvictCount(threads.getMaxThreads());
     }
 }

@@ -9,7 +9,9 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
@@ -44,6 +46,41 @@ class ServerThreadsTest implements LoopbackTest {
                     assertThat(await(allAtOnce)).isTrue();
                     assertThat(threads).hasSize(CLIENTS).allMatch(name -> name.startsWith("server-"));
                 }));
+    }
+
+    @Test
+    void threads_that_a_burst_has_started_end_together_when_they_have_nothing_to_do() throws Exception {
+        var threads = new ServerThreads();
+        threads.setIdleTimeout(200); // in which Jetty would end one of them
+        loopback.started(threads);
+        var allAtOnce = new CountDownLatch(CLIENTS);
+
+        for (int i = 0; i < CLIENTS; i++) {
+            threads.execute(() -> {
+                allAtOnce.countDown();
+                await(allAtOnce);
+            });
+        }
+
+        assertThat(await(allAtOnce)).isTrue();
+        long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
+        while (threads.getThreads() > threads.getMinThreads()) {
+            assertThat(System.nanoTime()).as("time").isLessThan(deadline);
+            Thread.onSpinWait();
+        }
+    }
+
+    @Test
+    void those_of_the_client_towards_the_upstream_end_in_the_same_way() throws Exception {
+        var program = new ReverseProxy();
+        ReverseProxy.commandLine(program).parseArgs("--listen=127.0.0.1:0", "--target=" + loopback.refusing());
+        var proxy = program.newProxy();
+
+        loopback.serve(proxy);
+
+        var threads = (QueuedThreadPool) proxy.getHttpClient().getExecutor();
+        assertThat(threads.getIdleTimeout()).isEqualTo(10_000);
+        assertThat(threads.getMaxEvictCount()).isEqualTo(threads.getMaxThreads());
     }
 
     private static boolean await(CountDownLatch latch) {
