@@ -31,7 +31,7 @@ import pitfalls.step07.StreamingProxy;
  * brought less than the limit over the last ten seconds are ended with 408, and responses of which less was read are cut. The slowest
  * come first, until a tenth is free again.
  */
-final class SlowClients extends Handler.Wrapper {
+class SlowClients extends Handler.Wrapper {
     private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
     private static final int WINDOW = 10;
 
@@ -80,19 +80,20 @@ final class SlowClients extends Handler.Wrapper {
     @Override
     protected void doStart() throws Exception {
         super.doStart();
-        endSlowOnesEachSecond();
+        everySecond();
     }
 
     @Override
     protected void doStop() throws Exception {
-        next.cancel();
+        if (next != null) next.cancel();
         super.doStop();
     }
 
-    private void endSlowOnesEachSecond() {
+    /** Looks, ends, and does both again in a second. */
+    void everySecond() {
         lookAtReaders();
         endSlowOnes();
-        next = getServer().getScheduler().schedule(this::endSlowOnesEachSecond, 1, TimeUnit.SECONDS);
+        next = getServer().getScheduler().schedule(this::everySecond, 1, TimeUnit.SECONDS);
     }
 
     /** Called once a second, to see how much each client has read since. */
