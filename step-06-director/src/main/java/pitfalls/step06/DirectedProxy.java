@@ -106,7 +106,12 @@ public class DirectedProxy extends HopDetectingProxy {
         route.trustedPeers = TrustedPeers.parse(ranges);
     }
 
-    /** Whether this is the address of a trusted peer. */
+    /**
+     * Whether {@link #setTrustedPeers} has named this address.
+     *
+     * @param address where a connection comes from
+     * @return whether what it says of a client is believed
+     */
     public final boolean isTrustedPeer(InetAddress address) {
         return route.trustedPeers.contains(address);
     }

@@ -123,7 +123,9 @@ class SlowClientsTest implements LoopbackTest {
             assertThat(client.receivesNothingFor(MOMENT)).as("it waits").isTrue();
         }
 
-        assertThat(endPoints()).as("they, the one that waits, and a quiet one").hasSize(CONNECTIONS + 2);
+        assertThat(endPoints().filter(endPoint -> endPoint.sent() > 0))
+                .as("none is cut")
+                .hasSize(CONNECTIONS);
     }
 
     @Test
