@@ -313,25 +313,31 @@ public interface ErrorsContract extends LoopbackTest {
         assertError(response, 408, "http_request_error");
     }
 
+    @Why(
+            "Jetty's own upload fails the request while its connection is read, and then the response is lost, once in some "
+                    + "thousand uploads. End the upload for its reader, and leave the connection alone.")
     @TestFactory
     default Stream<DynamicTest> an_upstream_that_dies_during_an_upload_is_not_the_fault_of_the_client() {
         return Stream.of("by FIN", "by RST")
                 .map(how -> DynamicTest.dynamicTest(how, () -> {
+                    var begun = new Gate("the proxy has sent the first chunk, and waits for the next one");
                     var upstream = loopback.scripted(connection -> {
                         connection.receiveHead();
                         connection.receiveChunk();
+                        begun.await();
                         if (how.equals("by RST")) connection.reset();
                     });
-                    var proxy = loopback.serve(newProxy(upstream.target()));
+                    var upload = new WatchedUpload(newProxy(upstream.target()));
+                    var client = loopback.connect(loopback.serve(upload));
 
-                    for (int i = 0; i < 20; i++) {
-                        var response = loopback.connect(proxy)
-                                .sendRequest("POST /x", "Transfer-Encoding: chunked")
-                                .send("3\r\nabc\r\n")
-                                .receiveResponse();
+                    client.sendRequest("POST /x", "Transfer-Encoding: chunked").send("3\r\nabc\r\n");
+                    upload.awaitWaiting();
+                    begun.open();
 
-                        assertError(response, 502, "connection_terminated");
-                    }
+                    assertThat(upload.wasFailedWhileRead())
+                            .as("whether the request was failed while its connection was read")
+                            .isFalse();
+                    assertError(client.receiveResponse(), 502, "connection_terminated");
                 }));
     }
 
@@ -714,8 +720,9 @@ public interface ErrorsContract extends LoopbackTest {
     default void after_an_error_the_same_connection_serves_the_next_request() throws Exception {
         var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
 
-        var first =
-                client.sendRequest("POST /x", "Content-Length: 3").send("abc").receiveResponse();
+        // In one piece: if the body came later than the error, the connection would have to be closed.
+        var first = client.send("POST /x HTTP/1.1\r\nHost: www.example.com\r\nContent-Length: 3\r\n\r\nabc")
+                .receiveResponse();
         var second = client.sendRequest("GET /x").receiveResponse();
 
         assertThat(first.status()).as("the status of the first response").isEqualTo(502);
