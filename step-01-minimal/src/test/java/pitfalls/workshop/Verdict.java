@@ -24,9 +24,10 @@ import pitfalls.workshop.Run.Status;
  * @param time that it took to compile and run it
  */
 public record Verdict(ExerciseFile exercise, List<String> complaints, List<Result> results, Duration time) {
-    private static final int LONGEST_WIRE = 24;
+    private static final int LONGEST_WIRE = 18;
     private static final int MOST_WARNINGS = 3;
     private static final int LONGEST_LINE = 96;
+    private static final int LONGEST_OF_OTHERS = 200;
 
     /** Compiles an exercise and runs its headlines and guards, and the fine print as well if that is wanted. */
     public static Verdict of(ExerciseFile exercise, ExerciseCompiler compiler, boolean bonus) {
@@ -132,12 +133,18 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
         for (String place : places) lines.add("Your code threw " + place);
         if (!wire.isEmpty()) lines.add("");
         List<String> bytes = wire.lines().toList();
-        lines.addAll(bytes.subList(0, Math.min(bytes.size(), LONGEST_WIRE)));
+        for (String line : bytes.subList(0, Math.min(bytes.size(), LONGEST_WIRE))) lines.add(shortened(line));
         if (bytes.size() > LONGEST_WIRE) lines.add("    (" + (bytes.size() - LONGEST_WIRE) + " more lines)");
         List<String> warnings = failed.log().warnings();
         if (!warnings.isEmpty()) lines.addAll(List.of("", "The proxy logged:"));
-        for (String line : warnings.subList(0, Math.min(warnings.size(), MOST_WARNINGS))) lines.add("    " + line);
+        for (String line : warnings.subList(0, Math.min(warnings.size(), MOST_WARNINGS)))
+            lines.add("    " + shortened(line));
         return lines;
+    }
+
+    /** The beginning of a line that would fill the screen: a long field, or what Jetty says of all its parts. */
+    private static String shortened(String line) {
+        return line.length() <= LONGEST_OF_OTHERS ? line : line.substring(0, LONGEST_OF_OTHERS) + "…";
     }
 
     /** A sentence in lines that a terminal shows whole; a line of an assertion stays as it is. */
