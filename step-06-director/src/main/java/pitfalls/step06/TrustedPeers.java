@@ -43,7 +43,7 @@ final class TrustedPeers {
     private void addAll(String range) {
         boolean isIPv6 = range.contains(":");
         if (!range.matches("0(\\.0){3}/0|[0:]+/0")) throw new IllegalArgumentException("its bits are not zero");
-        ranges.add(isIPv6 ? "::/1" : "0.0.0.0/1");
+        ranges.add(range.replace("/0", "/1")); // Jetty looks whether that is an address: :::: is none
         ranges.add(isIPv6 ? "8000::/1" : "128.0.0.0/1");
         LOG.warn(
                 "every client that connects over {} is trusted ({}), and can claim to be somebody else: name the proxies in"

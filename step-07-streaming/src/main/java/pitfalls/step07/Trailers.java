@@ -65,7 +65,7 @@ final class Trailers {
     }
 
     /** What may be passed on of these trailers; {@code null} if it is nothing. {@code Connection} counts for them too. */
-    private static HttpFields endToEnd(HttpFields trailers, HttpFields header) {
+    static HttpFields endToEnd(HttpFields trailers, HttpFields header) {
         if (trailers == null) return null;
         var all = HttpFields.build();
         for (HttpField trailer : trailers) {
