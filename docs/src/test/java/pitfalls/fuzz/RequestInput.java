@@ -52,6 +52,8 @@ final class RequestInput implements Input {
             "%s%%zz",
             "%s/./.");
 
+    private static final Pattern HEAD = Pattern.compile("[\\s\\x00]*[^\\r\\n]*((?:\\r?\\n[^\\r\\n]+)*)\\r?\\n\\r?\\n");
+
     private final long number;
     private final String text;
     private final int[] pieces;
@@ -185,16 +187,28 @@ final class RequestInput implements Input {
             String line = firstLine(rest);
             if (!message.isWhole() && message.head == null) {
                 isCertain = false;
-                int end = rest.indexOf(line) + line.length();
-                message = Message.read("GET / HTTP/1.1" + rest.substring(end));
-                start += end - "GET / HTTP/1.1".length();
+                String forgiven = forgiven(rest);
+                message = Message.read(forgiven);
+                start += rest.length() - forgiven.length();
             }
             sent.add(isCertain ? new Sent(line, message.head, message.body) : new Sent(line, null, null));
             if (!message.isWhole()) return start;
-            if (message.head.isLast() || message.head.method().equals("CONNECT")) return text.length();
+            if (message.head.isLast()) return text.length();
             start += message.length;
         }
         return text.length();
+    }
+
+    /** The same with a head that is well-formed as far as servers forgive it: another first line, LF as the end of a line, and codings. */
+    private static String forgiven(String text) {
+        Matcher head = HEAD.matcher(text);
+        if (!head.lookingAt()) return text;
+        return "GET / HTTP/1.1"
+                + head.group(1)
+                        .replaceAll("\\r?\\n", CRLF)
+                        .replaceAll("(?i)(Transfer-Encoding:).*chunked", "$1 chunked")
+                + CRLF + CRLF
+                + text.substring(head.end());
     }
 
     /** A request as a strict reader reads it; without a head or a body where it cannot. */

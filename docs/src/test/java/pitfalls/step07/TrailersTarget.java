@@ -17,7 +17,7 @@ public final class TrailersTarget {
      * @param input lines of trailer fields, and in the first line, what {@code Connection} names
      */
     public static void fuzzerTestOneInput(byte[] input) {
-        String[] lines = new String(input, StandardCharsets.ISO_8859_1).split("\n");
+        String[] lines = new String(input, StandardCharsets.ISO_8859_1).split("\n", -1);
         var head = HttpFields.build().add(HttpHeader.CONNECTION, lines[0]);
         var trailers = HttpFields.build();
         for (int i = 1; i < lines.length; i++) {

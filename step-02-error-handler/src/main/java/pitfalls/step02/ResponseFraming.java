@@ -50,6 +50,12 @@ final class ResponseFraming {
     static void correct(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
         HttpFields fields = serverToProxyResponse.getHeaders();
         int status = serverToProxyResponse.getStatus();
+        if (status < HttpStatus.CONTINUE_100) { // which Jetty reads, as it reads 41 for 410 cut short
+            exchange.stop(
+                    serverToProxyResponse.getRequest(),
+                    new ProxyError(ProxyError.PROTOCOL_ERROR, new IOException("status " + status)));
+            return;
+        }
         boolean hasBody = !HttpMethod.HEAD.is(exchange.clientToProxyRequest.getMethod())
                 && status != HttpStatus.NO_CONTENT_204
                 && status != HttpStatus.NOT_MODIFIED_304;

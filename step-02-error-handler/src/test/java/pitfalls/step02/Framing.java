@@ -25,6 +25,7 @@ record Framing(String method, String response, String expected) {
         String ok = "HTTP/1.1 200 OK|";
         String chunks = "|5|hello|0||";
         return Stream.of(
+                get("HTTP/1.1 41|Content-Length: 5||hello", "502 http_protocol_error"), // no status of HTTP's
                 // 1. no body, whatever the fields say
                 get("HTTP/1.1 204 No Content|Content-Length: 0||", "204"),
                 get("HTTP/1.1 204 No Content|Content-Length: 5||", "204"),

@@ -78,6 +78,19 @@ class ServerErrorHandlerTest implements LoopbackTest {
     }
 
     @Test
+    void a_HEAD_that_is_refused_gets_no_body() throws Exception {
+        var client = loopback.connect(serve(new ErrorHandlingProxy(loopback.refusing())));
+
+        String answer = client.send("HEAD / HTTP/1.1\r\nCookie: " + "x".repeat(9000) + "\r\n\r\n")
+                .receiveToEnd();
+
+        assertThat(answer)
+                .startsWith("HTTP/1.1 431 ")
+                .containsPattern("Content-Length: [1-9]")
+                .endsWith("\r\n\r\n");
+    }
+
+    @Test
     void a_426_says_to_what_the_client_has_to_change() throws Exception {
         var client = loopback.connect(serve(new ErrorHandlingProxy(loopback.refusing())));
 

@@ -62,6 +62,15 @@ class ClientConnectionFactoryTest implements LoopbackTest {
     }
 
     @Test
+    void a_HEAD_of_what_cannot_be_read_gets_no_body() throws Exception {
+        var client = loopback.connect(serve(loopback.refusing()));
+
+        String answer = client.sendRequest("HEAD /%zz").receiveToEnd();
+
+        assertThat(answer).startsWith("HTTP/1.1 400 ").endsWith("\r\n\r\n");
+    }
+
+    @Test
     void a_request_head_of_64_KiB_passes_and_a_longer_one_is_a_431_through_the_responder() throws Exception {
         var upstream = loopback.upstream(ok(), ok());
         var address = serve(targetOf(upstream));
