@@ -14,7 +14,7 @@ import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LoopbackTest;
 
 /** The fuzzers find what is there, and nothing else. */
-class FuzzerTest implements LoopbackTest {
+class FuzzerProof implements LoopbackTest {
     private static final long SEED = 1;
     private static final int INPUTS = 200;
 
