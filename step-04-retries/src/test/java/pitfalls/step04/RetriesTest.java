@@ -3,6 +3,7 @@ package pitfalls.step04;
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.step04.Retrying.ANSWERS;
 import static pitfalls.step04.Retrying.DIES;
+import static pitfalls.support.Loopback.awaitIdleConnection;
 
 import java.util.List;
 import java.util.Queue;
@@ -50,9 +51,11 @@ class RetriesTest {
                 connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
                 connection.receiveRequest(); // the next request meets a connection that is just being closed
             });
-            var client = loopback.connect(loopback.serve(new UrlNormalizingProxy(upstream.target())));
+            var proxy = new UrlNormalizingProxy(upstream.target());
+            var client = loopback.connect(loopback.serve(proxy));
 
             var first = client.sendRequest("GET /x").receiveResponse();
+            awaitIdleConnection(proxy.getHttpClient());
             var second = client.sendRequest("GET /x").receiveResponse();
 
             assertThat(List.of(first.status(), second.status())).containsExactly(200, 502);
