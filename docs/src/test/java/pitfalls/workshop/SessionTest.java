@@ -12,8 +12,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import pitfalls.support.Slow;
 
 /** What the workshop program answers to each key, without a terminal. */
+@Slow
 class SessionTest {
     private static final Path REPOSITORY = Path.of("").toAbsolutePath().getParent();
 

@@ -13,9 +13,11 @@ import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Test;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 class ClientUploadTest implements LoopbackTest {
 
+    @Slow
     @Test
     void whoever_reads_on_after_the_exchange_has_failed_reads_the_failure() throws Exception {
         var failure = new IOException("the upstream has gone");

@@ -13,11 +13,13 @@ import pitfalls.step03.Upstream;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RefusedOnce;
+import pitfalls.support.Slow;
 
 /** How long a request looks for a connection while its upstream restarts. */
 class ConnectingTest implements LoopbackTest {
     private final ManualTime time = new ManualTime();
 
+    @Slow
     @Test
     void a_restart_within_a_second_costs_a_POST_nothing() throws Exception {
         try (var refusing = new RefusedOnce(ok())) {

@@ -34,6 +34,7 @@ import pitfalls.step05.HopMark;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 class DirectorTest {
 
@@ -204,6 +205,7 @@ class DirectorTest {
                     .containsExactly("here");
         }
 
+        @Slow
         @Test
         void an_upstream_that_is_no_longer_chosen_is_let_go() throws Exception {
             var upstream = loopback.upstream(ok().addHeader("Connection", "close"));

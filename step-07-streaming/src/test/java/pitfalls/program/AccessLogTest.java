@@ -19,6 +19,7 @@ import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /** The access log of the program's server, in this process; a line is written after the client has its response. */
 class AccessLogTest implements LoopbackTest {
@@ -63,6 +64,7 @@ class AccessLogTest implements LoopbackTest {
         assertThat(nextLine()).contains("\"GET /x HTTP/1.1\" 502 ", " upstream=" + target + " attempts=2 request=");
     }
 
+    @Slow
     @TestFactory
     Stream<DynamicTest> a_client_that_has_left_is_a_499() {
         return Stream.of("before the response", "within the response", "while it does not read")

@@ -13,6 +13,7 @@ import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.Test;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /** The limits of a client's connection before and between its requests. */
 class ClientConnectionTest implements LoopbackTest {
@@ -66,6 +67,7 @@ class ClientConnectionTest implements LoopbackTest {
         assertThat(client.ended()).isTrue();
     }
 
+    @Slow
     @Test
     void a_head_may_pause_for_longer_than_a_connection_may_be_idle() throws Exception {
         var client = connect(LONG, SHORT);
@@ -95,6 +97,7 @@ class ClientConnectionTest implements LoopbackTest {
         assertThat(client.receiveToEnd()).isEmpty();
     }
 
+    @Slow
     @Test
     void the_time_for_the_next_head_runs_from_its_first_byte() throws Exception {
         var client = connect(SHORT, LONG);
@@ -130,6 +133,7 @@ class ClientConnectionTest implements LoopbackTest {
         assertThat(client.receiveToEnd()).isEmpty();
     }
 
+    @Slow
     @Test
     void zero_is_no_limit() throws Exception {
         var client = connect(Duration.ZERO, Duration.ZERO);

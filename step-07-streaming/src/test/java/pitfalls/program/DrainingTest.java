@@ -23,6 +23,7 @@ import pitfalls.support.Gate;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /** What clients see while the program stops. */
 class DrainingTest implements LoopbackTest {
@@ -179,6 +180,7 @@ class DrainingTest implements LoopbackTest {
         stopped.get(5, TimeUnit.SECONDS);
     }
 
+    @Slow
     @Test
     void an_upgraded_connection_goes_on_until_the_stop_timeout_is_over() throws Exception {
         var client = connect();

@@ -28,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import pitfalls.step07.Timeouts;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 /** The program: bad options here, and the rest as an operator runs it, in a process of its own. */
 class ReverseProxyTest implements LoopbackTest {
@@ -235,6 +236,7 @@ class ReverseProxyTest implements LoopbackTest {
                 }));
     }
 
+    @Slow
     @Test
     @DisabledOnOs(OS.WINDOWS) // where a process cannot be asked to end
     void options_reach_the_proxy_and_SIGTERM_lets_a_request_in_flight_finish(@TempDir Path folder) throws Exception {
@@ -277,6 +279,7 @@ class ReverseProxyTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void a_connection_that_brings_no_request_is_no_line_in_the_log() throws Exception {
         try (var program = new Program("--target=" + loopback.refusing(), "--request-head-timeout=1s")) {
@@ -289,6 +292,7 @@ class ReverseProxyTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void a_head_that_comes_too_late_is_not_called_a_body() throws Exception {
         try (var program = new Program("--target=" + loopback.refusing(), "--request-head-timeout=0.2s")) {
@@ -299,6 +303,7 @@ class ReverseProxyTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void a_request_that_is_refused_is_one_line_in_the_log() throws Exception {
         var refused = List.of(
@@ -324,6 +329,7 @@ class ReverseProxyTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     @DisabledOnOs(OS.WINDOWS)
     void with_nothing_to_forward_to_it_brings_an_upstream_and_SIGTERM_ends_its_streams_in_time() throws Exception {

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /** Clients that leave in the middle of something, many at once, and the threads that deal with them. */
 class ServerThreadsTest implements LoopbackTest {
@@ -48,6 +49,7 @@ class ServerThreadsTest implements LoopbackTest {
                 }));
     }
 
+    @Slow
     @Test
     void threads_that_a_burst_has_started_end_together_when_they_have_nothing_to_do() throws Exception {
         var threads = new ServerThreads();

@@ -38,6 +38,7 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Slow;
 
 /** A proxy that notices a client that leaves, and then lets the upstream go. */
 public interface ClientLeavesContract extends LoopbackTest {
@@ -204,6 +205,7 @@ public interface ClientLeavesContract extends LoopbackTest {
         assertThat(response.status()).as("which it is told, if it is there").isEqualTo(400);
     }
 
+    @Slow
     @Test
     default void a_client_that_leaves_during_the_pause_stops_the_attempts() throws Exception {
         var died = new Gate("the first attempt has failed");

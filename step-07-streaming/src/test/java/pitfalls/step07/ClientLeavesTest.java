@@ -24,6 +24,7 @@ import pitfalls.step06.DirectedProxy;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 class ClientLeavesTest {
 
@@ -165,6 +166,7 @@ class ClientLeavesTest {
             freed.awaitWithin(Duration.ofSeconds(1));
         }
 
+        @Slow
         @Test
         void a_client_that_renews_its_keys_has_not_left_and_may_leave_later() throws Exception {
             var arrived = new Gate("the request has arrived");

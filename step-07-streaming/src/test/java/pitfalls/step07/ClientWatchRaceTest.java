@@ -24,12 +24,14 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /**
  * A watch reads from a connection whose next request may arrive at any moment, and gives it back while a response may be
  * complete at any moment; and a head may be sent alone when its body arrives. Here every request is watched from the
  * start, some of the bodies take about as long as a head waits for them, and not one byte may be lost.
  */
+@Slow
 class ClientWatchRaceTest implements LoopbackTest {
     private static final int CLIENTS = 10;
     private static final int BURSTS = Integer.getInteger("bursts", 25);

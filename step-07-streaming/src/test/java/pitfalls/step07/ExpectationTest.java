@@ -18,6 +18,7 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** A body that its client holds back until it is asked for it, and an upstream that does not ask. */
 @TestClassOrder(ClassOrderer.OrderAnnotation.class)
@@ -106,6 +107,7 @@ class ExpectationTest {
             assertThat(new StreamingProxy(":8081").continueDelay).hasSeconds(1);
         }
 
+        @Slow
         @Test
         void the_moment_does_not_count_as_silence_of_the_upstream() throws Exception {
             var upstream = loopback.scripted(connection -> {

@@ -27,8 +27,10 @@ import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Slow;
 
 /** Who waits for whom, and who is cut off and blamed when it takes too long. */
+@Slow
 @TestClassOrder(ClassOrderer.OrderAnnotation.class)
 class PausesTest {
     private static final int MEBIBYTE = 1 << 20;

@@ -21,6 +21,7 @@ import pitfalls.support.Headline;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Slow;
 import pitfalls.support.Why;
 
 /** A proxy through which streams flow, in both directions, for as long as they like. */
@@ -553,6 +554,7 @@ public interface StreamingContract extends LoopbackTest {
         assertThat(client.receiveChunk()).as("the last chunk of the response").isEmpty();
     }
 
+    @Slow
     @Test
     default void a_client_that_does_not_read_stops_the_upstream() throws Exception {
         int mebibyte = 1 << 20;

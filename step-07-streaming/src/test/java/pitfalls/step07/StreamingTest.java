@@ -39,6 +39,7 @@ import pitfalls.support.Gate;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
+import pitfalls.support.Slow;
 
 class StreamingTest {
 
@@ -179,6 +180,7 @@ class StreamingTest {
             assertThat(proxy.getHttpClient()).isSameAs(given);
         }
 
+        @Slow
         @Test
         @EnabledOnOs({OS.LINUX, OS.MAC})
         void a_connection_that_is_on_its_way_has_a_timeout_of_its_own() throws Exception {

@@ -16,6 +16,7 @@ import pitfalls.support.Gate;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 class UpgradeTest {
 
@@ -117,6 +118,7 @@ class UpgradeTest {
             assertThat(client.receiveToEnd()).isEqualTo("hello");
         }
 
+        @Slow
         @Test
         void a_thousand_idle_tunnels_hold_no_thread_each() throws Exception {
             var upstream = loopback.scripted(connection -> {
