@@ -7,6 +7,7 @@ import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
@@ -57,8 +58,14 @@ public final class ServerErrorHandler implements Request.Handler {
         var exchange = new Exchange(request, new Resettable(request, response), callback);
         if (Exchange.of(request) == null)
             request.setAttribute(Exchange.ATTRIBUTE, exchange); // so that both logs name it alike
-        ProxyError error =
-                errorOf((Throwable) request.getAttribute(ErrorHandler.ERROR_EXCEPTION), response.getStatus());
+        var cause = (Throwable) request.getAttribute(ErrorHandler.ERROR_EXCEPTION);
+        if (cause instanceof EofException left) { // over HTTP/2, before its request was looked at
+            exchange.clientLeft = left;
+            ErrorLog.line("aborted", new ProxyError(ProxyError.CLIENT_LEFT, left), exchange);
+            exchange.failed(left);
+            return true;
+        }
+        ProxyError error = errorOf(cause, response.getStatus());
         ErrorLog.line("answered", error, exchange);
         ErrorAnswer.write(error, proxy.getErrorResponder(), exchange);
         return true;

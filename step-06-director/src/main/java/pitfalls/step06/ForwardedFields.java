@@ -12,6 +12,8 @@ import java.util.Set;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.server.ConnectionMetaData;
 import org.eclipse.jetty.server.Request;
 
 /**
@@ -85,12 +87,13 @@ public final class ForwardedFields {
         InetAddress peer = peerOf(clientToProxyRequest) instanceof InetSocketAddress inet ? inet.getAddress() : null;
         String address = peer == null ? "unknown" : peer.getHostAddress().split("%", 2)[0]; // without the zone
         String node = peer instanceof Inet6Address ? "\"[" + address + "]\"" : address; // RFC 7239, section 6
-        String proto = clientToProxyRequest.isSecure() ? "https" : "http";
-        boolean hasHostField =
-                clientToProxyRequest.getConnectionMetaData().getHttpVersion().getVersion() < 20;
-        String host = hasHostField
-                ? clientToProxyRequest.getHeaders().get(HttpHeader.HOST)
-                : clientToProxyRequest.getHttpURI().getAuthority();
+        ConnectionMetaData connection = clientToProxyRequest.getConnectionMetaData();
+        boolean isHttp1 = connection.getHttpVersion().getVersion() < HttpVersion.HTTP_2.getVersion();
+        // Over HTTP/2 the client itself says in :scheme whether it uses TLS.
+        boolean isSecure = isHttp1 ? clientToProxyRequest.isSecure() : connection.isSecure();
+        String proto = isSecure ? "https" : "http";
+        String host = isHttp1 ? null : clientToProxyRequest.getHttpURI().getAuthority();
+        if (host == null) host = clientToProxyRequest.getHeaders().get(HttpHeader.HOST);
         if (host != null && host.isEmpty()) host = null; // the client does not say what it takes the proxy for
 
         List<HttpField> hop = new ArrayList<>();

@@ -23,7 +23,7 @@ import org.eclipse.jetty.util.thread.Scheduler;
  *
  * <p>When the server stops, {@link #drain} closes the connection as soon as it is idle.
  */
-final class ClientConnection extends StandardConnection {
+final class ClientConnection extends StandardConnection implements Drainable {
     private static final long MOMENT_MS = 100;
 
     private final Duration headTimeout;
@@ -65,7 +65,8 @@ final class ClientConnection extends StandardConnection {
      * Has the connection close as soon as it is idle. A client that was answered a moment ago may just be sending its next request,
      * so it has a moment to do that; and a client that was told that the connection ends has one to end it.
      */
-    void drain() {
+    @Override
+    public void drain() {
         if (getParser().isStart()) {
             after(Math.max(0, MOMENT_MS - idleForMs()), this::closeIfIdle);
         } else if (getParser().isClose()) {
@@ -74,22 +75,28 @@ final class ClientConnection extends StandardConnection {
     }
 
     /** Whether nothing of a request has arrived, and no request is served; not within a moment after something was. */
-    boolean isIdle() {
+    @Override
+    public boolean isIdle() {
         return !draining && getParser().isStart() && getHttpChannel().getRequest() == null && idleForMs() >= MOMENT_MS;
     }
 
     /** Whether it was idle when {@link #closeIfIdle} was called, and is still open. */
-    boolean isClosing() {
+    @Override
+    public boolean isClosing() {
         return draining && getParser().isStart();
     }
 
     /** How long nothing was sent or received. */
-    long idleForMs() {
-        return getEndPoint() instanceof IdleTimeout endPoint ? endPoint.getIdleFor() : MOMENT_MS;
+    @Override
+    public long idleForMs() {
+        EndPoint endPoint = getEndPoint();
+        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
+        return endPoint instanceof IdleTimeout idle ? idle.getIdleFor() : MOMENT_MS;
     }
 
     /** Reads once more: a request that has arrived is served, and without one {@link #fillInterested} closes the connection. */
-    void closeIfIdle() {
+    @Override
+    public void closeIfIdle() {
         draining = true;
         boolean isWaiting = getHttpChannel().getRequest() == null;
         if (isWaiting && getEndPoint() instanceof AbstractEndPoint endPoint) {

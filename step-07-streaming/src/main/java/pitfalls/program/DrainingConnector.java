@@ -21,8 +21,8 @@ class DrainingConnector extends ServerConnector {
 
     private final CountDownLatch acceptors;
 
-    DrainingConnector(Server server, ConnectionFactory factory) {
-        super(server, factory);
+    DrainingConnector(Server server, ConnectionFactory... protocols) {
+        super(server, protocols);
         setShutdownIdleTimeout(-1);
         acceptors = new CountDownLatch(getAcceptors());
     }
@@ -41,7 +41,8 @@ class DrainingConnector extends ServerConnector {
         }
         CompletableFuture<Void> done = super.shutdown();
         for (EndPoint endPoint : getConnectedEndPoints()) {
-            if (endPoint.getConnection() instanceof ClientConnection connection) connection.drain();
+            Drainable connection = Drainable.of(endPoint);
+            if (connection != null) connection.drain();
         }
         return done;
     }

@@ -7,6 +7,7 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.ManagedSelector;
@@ -33,8 +34,8 @@ final class LimitedConnector extends DrainingConnector {
     private final RareWarning clientWarning = new RareWarning();
     private ClientConnections clientConnections = new ClientConnections(Integer.MAX_VALUE, address -> true);
 
-    LimitedConnector(Server server, ConnectionFactory factory) {
-        super(server, factory);
+    LimitedConnector(Server server, ConnectionFactory... protocols) {
+        super(server, protocols);
         getSelectorManager().addEventListener(new SelectorManager.AcceptListener() {
             @Override
             public void onAcceptFailed(SelectableChannel channel, Throwable cause) {
@@ -87,14 +88,13 @@ final class LimitedConnector extends DrainingConnector {
 
     /** Not all at once, for some of them may be used next; and not one by one, for that takes long. */
     private void closeIdle() {
-        List<ClientConnection> connections = getConnectedEndPoints().stream()
-                .map(EndPoint::getConnection)
-                .filter(ClientConnection.class::isInstance)
-                .map(ClientConnection.class::cast)
+        List<Drainable> connections = getConnectedEndPoints().stream()
+                .map(Drainable::of)
+                .filter(Objects::nonNull)
                 .toList();
-        long closing = connections.stream().filter(ClientConnection::isClosing).count();
+        long closing = connections.stream().filter(Drainable::isClosing).count();
         connections.stream()
-                .filter(ClientConnection::isIdle)
+                .filter(Drainable::isIdle)
                 .map(connection ->
                         new Idle(connection, connection.idleForMs())) // which goes on, and cannot be sorted by
                 .sorted(comparingLong(Idle::forMs).reversed())
@@ -108,7 +108,7 @@ final class LimitedConnector extends DrainingConnector {
      * @param connection the connection
      * @param forMs how long it had been idle
      */
-    private record Idle(ClientConnection connection, long forMs) {}
+    private record Idle(Drainable connection, long forMs) {}
 
     /** Once a second at most. */
     private void warn(String what) {

@@ -1,6 +1,6 @@
 package pitfalls.program;
 
-import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import picocli.CommandLine.TypeConversionException;
 import pitfalls.step03.Upstream;
@@ -32,17 +32,17 @@ record ListenAddress(String host, int port) {
                 "'" + address + "' is no address to listen on: write :8080, 8080, 127.0.0.1:8080 or [::1]:8080");
     }
 
-    /** A connector that listens here. */
-    LimitedConnector newConnector(Server server, HttpConnectionFactory http) {
-        var connector = new LimitedConnector(server, http);
+    /** A connector that listens here, for these protocols. */
+    LimitedConnector newConnector(Server server, ConnectionFactory... protocols) {
+        var connector = new LimitedConnector(server, protocols);
         connector.setHost(host);
         connector.setPort(port);
         return connector;
     }
 
     /** The URL for somebody on this machine, once the port is known. */
-    String url(int port) {
-        return "http://" + (host == null ? "127.0.0.1" : host) + ":" + port;
+    String url(String scheme, int port) {
+        return scheme + "://" + (host == null ? "127.0.0.1" : host) + ":" + port;
     }
 
     @Override

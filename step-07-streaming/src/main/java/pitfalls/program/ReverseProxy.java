@@ -10,13 +10,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.UnaryOperator;
+import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.HttpConfiguration;
-import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.RequestLog;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.Jetty;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.slf4j.LoggerFactory;
@@ -62,6 +65,20 @@ public final class ReverseProxy implements Callable<Integer> {
             description =
                     "Where to listen: :8080 is every interface, port 0 any free port. ${DEFAULT-VALUE} unless set.")
     private ListenAddress listen;
+
+    @Option(
+            names = "--tls-certificate",
+            paramLabel = "FILE",
+            description =
+                    "Listen with TLS 1.2 and 1.3, for HTTP/2 and HTTP/1.1, with this certificate (PEM) and those that lead"
+                            + " from it to its authority. It needs --tls-key. A renewed file is taken without a restart.")
+    private Path tlsCertificate;
+
+    @Option(
+            names = "--tls-key",
+            paramLabel = "FILE",
+            description = "The private key of that certificate (PEM): RSA, EC or EdDSA, as PKCS#8, not encrypted.")
+    private Path tlsKey;
 
     @Option(
             names = "--target",
@@ -366,7 +383,8 @@ public final class ReverseProxy implements Callable<Integer> {
             return CommandLine.ExitCode.SOFTWARE;
         }
         var out = spec.commandLine().getOut();
-        String url = listen.url(((ServerConnector) server.getConnectors()[0]).getLocalPort());
+        String scheme = tlsCertificate == null ? "http" : "https";
+        String url = listen.url(scheme, ((ServerConnector) server.getConnectors()[0]).getLocalPort());
         out.println("reverse-proxy: listening on " + url + ", forwarding to " + (target == null ? "routes" : target));
         if (isDemo) out.println(DemoUpstream.thingsToTry(url));
         out.flush();
@@ -388,7 +406,7 @@ public final class ReverseProxy implements Callable<Integer> {
     /** The server that the options describe, not started. */
     Server newServer() {
         var server = new Server(new ServerThreads());
-        LimitedConnector connector = listen.newConnector(server, newConnectionFactory());
+        LimitedConnector connector = listen.newConnector(server, newProtocols());
         connector.setIdleTimeout(idleTimeout.toMillis());
         connector.setAcceptQueueSize(backlog);
         server.addConnector(connector);
@@ -418,12 +436,28 @@ public final class ReverseProxy implements Callable<Integer> {
         }
     }
 
-    private HttpConnectionFactory newConnectionFactory() {
-        var factory = new ClientConnectionFactory(requestHeadTimeout);
-        HttpConfiguration http = factory.getHttpConfiguration();
+    /** What is spoken on the port: HTTP/1.1 and HTTP/2, both in TLS or neither. */
+    private ConnectionFactory[] newProtocols() {
+        var http1 = new ClientConnectionFactory(requestHeadTimeout);
+        HttpConfiguration http = http1.getHttpConfiguration();
         http.setRequestHeaderSize(maxHeadSize.bytes());
         if (strictTargets) http.setUriCompliance(UriCompliance.DEFAULT);
-        return factory;
+        if (tlsCertificate == null && tlsKey == null) {
+            return new ConnectionFactory[] {http1, new Http2ConnectionFactory(http, requestHeadTimeout, "h2c")};
+        }
+        http.addCustomizer(new SecureRequestCustomizer(false)); // its other form answers 400 to requests by address
+        var alpn = new ALPNServerConnectionFactory("h2", "http/1.1");
+        alpn.setDefaultProtocol("http/1.1");
+        var http2 = new Http2ConnectionFactory(http, requestHeadTimeout, "h2");
+        return new ConnectionFactory[] {new SslConnectionFactory(newTls(), alpn.getProtocol()), alpn, http2, http1};
+    }
+
+    private ClientTls newTls() {
+        try {
+            return new ClientTls(tlsCertificate, tlsKey);
+        } catch (IllegalArgumentException x) {
+            throw new ParameterException(spec.commandLine(), x.getMessage(), x);
+        }
     }
 
     /** The proxy that the options describe. */

@@ -1,11 +1,16 @@
 package pitfalls.step07;
 
+import java.util.EnumSet;
+import java.util.Set;
+import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
+import pitfalls.step02.ProxyError;
+import pitfalls.step02.Refused;
 
 /**
  * A request over HTTP/2 as HTTP/1.1 would frame it, in chunks if its body has no length. Jetty's proxy asks for one of
@@ -13,11 +18,27 @@ import org.eclipse.jetty.server.Request;
  * browser splits them for HTTP/2, and HTTP/1.1 has one {@code Cookie} field per request (RFC 9113, section 8.2.3).
  */
 final class FramedRequest extends Request.Wrapper {
+    /** What belongs to a connection of HTTP/1.1, and to no message of HTTP/2 (RFC 9113, section 8.2.2). */
+    private static final Set<HttpHeader> OF_HTTP_1 = EnumSet.of(
+            HttpHeader.CONNECTION,
+            HttpHeader.KEEP_ALIVE,
+            HttpHeader.PROXY_CONNECTION,
+            HttpHeader.TRANSFER_ENCODING,
+            HttpHeader.UPGRADE);
+
+    private static final ProxyError.Kind MALFORMED = new ProxyError.Kind(
+            400,
+            "http_request_error",
+            "The request has a header that HTTP/2 does not have, such as Transfer-Encoding.");
+    private static final ProxyError.Kind TWO_HOSTS = new ProxyError.Kind(
+            400, "http_request_error", "The request names two hosts, one in :authority and another one in Host.");
+
     private final HttpFields fields;
     private Content.Chunk first;
 
     private FramedRequest(Request clientToProxyRequest) {
         super(clientToProxyRequest);
+        refuseMalformed(clientToProxyRequest);
         var framed = HttpFields.build(clientToProxyRequest.getHeaders());
         if (framed.contains(HttpHeader.COOKIE)) {
             framed.put(HttpHeader.COOKIE, String.join("; ", framed.getValuesList(HttpHeader.COOKIE)));
@@ -28,6 +49,19 @@ final class FramedRequest extends Request.Wrapper {
             if (hasBody) framed.put(HttpHeader.TRANSFER_ENCODING, HttpHeaderValue.CHUNKED.asString());
         }
         fields = framed.asImmutable();
+    }
+
+    /** Jetty lets such requests pass, and an upstream might read another message in them than the proxy does. */
+    private static void refuseMalformed(Request clientToProxyRequest) {
+        HttpFields fields = clientToProxyRequest.getHeaders();
+        for (HttpField field : fields) {
+            if (OF_HTTP_1.contains(field.getHeader())) throw new Refused(MALFORMED);
+        }
+        String authority = clientToProxyRequest.getHttpURI().getAuthority();
+        for (String host : fields.getValuesList(HttpHeader.HOST)) {
+            boolean isOther = authority != null && !authority.equalsIgnoreCase(host);
+            if (isOther) throw new Refused(TWO_HOSTS); // RFC 9113, section 8.3.1
+        }
     }
 
     /** The request as HTTP/1.1 frames it, which it may do already. */

@@ -1,0 +1,139 @@
+package pitfalls.program;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.http2.ErrorCode;
+import org.eclipse.jetty.http2.HTTP2Session;
+import org.eclipse.jetty.http2.api.Session;
+import org.eclipse.jetty.http2.frames.Frame;
+import org.eclipse.jetty.http2.frames.FrameType;
+import org.eclipse.jetty.http2.server.internal.HTTP2ServerConnection;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.NanoTime;
+import org.eclipse.jetty.util.thread.Scheduler;
+
+/**
+ * Watches a client's connection that speaks HTTP/2. A frame, or a header in several frames, has to arrive as a whole within a limit, as
+ * a header of HTTP/1.1 has to in {@link ClientConnection}; a byte now and then would keep the connection open for ever. Pings do
+ * not count as use: a connection on which nothing else happens is idle.
+ */
+final class Http2ClientConnection implements HTTP2Session.FrameListener, Connection.Listener, Drainable {
+    private static final long MOMENT_MS = 100;
+    private static final int LOOKS_PER_LIMIT = 4;
+
+    private final HTTP2ServerConnection connection;
+    private final Duration headTimeout;
+    private volatile long usedAt = NanoTime.now();
+    private volatile long bytesAtFrame;
+    private volatile boolean closing;
+    private int incompleteLooks;
+    private volatile Scheduler.Task nextLook;
+
+    /**
+     * @param connection the connection
+     * @param headTimeout for a frame, or a header, as a whole; zero is no limit
+     */
+    Http2ClientConnection(HTTP2ServerConnection connection, Duration headTimeout) {
+        this.connection = connection;
+        this.headTimeout = headTimeout;
+    }
+
+    /** Begins to watch, before the connection is opened. */
+    void begin() {
+        connection.setAttribute(Drainable.class.getName(), this);
+        connection.getSession().addEventListener(this);
+        connection.addEventListener(this);
+    }
+
+    @Override
+    public void onOpened(Connection opened) {
+        if (!headTimeout.isZero()) lookLater();
+        if (connection.getConnector().isShutdown()) drain(); // it was not open when the others were drained
+    }
+
+    @Override
+    public void onClosed(Connection closed) {
+        Scheduler.Task look = nextLook;
+        if (look != null) look.cancel();
+    }
+
+    private void lookLater() {
+        long delay = Math.max(1, headTimeout.toMillis() / LOOKS_PER_LIMIT);
+        nextLook = connection.getConnector().getScheduler().schedule(this::look, delay, TimeUnit.MILLISECONDS);
+    }
+
+    /** Whether bytes have come behind the last whole frame, and how often that was so. */
+    private void look() {
+        if (connection.getSession().isClosed()
+                && connection.getSession().getStreams().isEmpty()) return;
+        boolean isIncomplete = connection.getBytesIn() > bytesAtFrame;
+        incompleteLooks = isIncomplete ? incompleteLooks + 1 : 0;
+        if (incompleteLooks > LOOKS_PER_LIMIT) {
+            connection.getSession().close(ErrorCode.ENHANCE_YOUR_CALM_ERROR.code, "header_too_slow", Callback.NOOP);
+        } else {
+            lookLater();
+        }
+    }
+
+    @Override
+    public void onIncomingFrame(Session session, Frame frame) {
+        bytesAtFrame = connection.getBytesIn();
+        incompleteLooks = 0;
+        noteUse(frame);
+    }
+
+    @Override
+    public void onOutgoingFrame(Session session, Frame frame) {
+        noteUse(frame);
+    }
+
+    private void noteUse(Frame frame) {
+        FrameType type = frame.getType();
+        if (type == FrameType.HEADERS || type == FrameType.DATA || type == FrameType.RST_STREAM)
+            usedAt = NanoTime.now();
+    }
+
+    @Override
+    public boolean isIdle() {
+        return !closing && connection.getSession().getStreams().isEmpty() && idleForMs() >= MOMENT_MS;
+    }
+
+    @Override
+    public boolean isClosing() {
+        return closing;
+    }
+
+    @Override
+    public long idleForMs() {
+        return NanoTime.millisSince(usedAt);
+    }
+
+    /** Tells the client with a GOAWAY which requests were served, so that it can send others again (RFC 9113, section 6.8). */
+    @Override
+    public void closeIfIdle() {
+        drain();
+    }
+
+    /**
+     * Takes no more streams, and closes the connection a moment after the last one has ended. Jetty would wait until the client closes
+     * it.
+     */
+    @Override
+    public void drain() {
+        closing = true;
+        connection.getSession().shutdown();
+        closeLater();
+    }
+
+    private void closeLater() {
+        connection.getConnector().getScheduler().schedule(this::closeIfDrained, MOMENT_MS, TimeUnit.MILLISECONDS);
+    }
+
+    private void closeIfDrained() {
+        if (!connection.getEndPoint().isOpen()) return;
+        boolean isDrained = connection.getSession().getStreams().isEmpty() && idleForMs() >= MOMENT_MS;
+        if (isDrained) connection.getEndPoint().close();
+        else closeLater();
+    }
+}
