@@ -77,7 +77,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
             exchange.succeeded(); // the client has its answer, and the upstream did not want the rest of the upload
         } else if (proxyToClientResponse.isCommitted()) {
             ErrorLog.line("aborted", error, exchange);
-            Truncation.abort(exchange, error.failure());
+            if (!exchange.endWith(error)) Truncation.abort(exchange, error.failure());
         } else {
             ErrorLog.line("answered", error, exchange);
             ErrorAnswer.write(error, errorResponder, exchange);

@@ -148,6 +148,16 @@ public class Exchange extends Callback.Nested {
         if (request != null) request.abort(failure);
     }
 
+    /**
+     * Ends a response that has begun with an error that its protocol can still tell. Most have no such way, and the response is broken off.
+     *
+     * @param error why it ends
+     * @return whether it is being ended
+     */
+    protected boolean endWith(ProxyError error) {
+        return false;
+    }
+
     /** The client's body, for {@link ErrorHandlingProxy#newProxyToServerRequestContent}. */
     ClientUpload newUpload() {
         upload = new ClientUpload(this);

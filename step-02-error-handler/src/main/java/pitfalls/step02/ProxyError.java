@@ -11,11 +11,13 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.UnresolvedAddressException;
 import java.security.cert.CertificateException;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 import org.eclipse.jetty.client.HttpResponseException;
+import org.eclipse.jetty.client.RetryableRequestException;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpStatus;
 
@@ -58,6 +60,15 @@ public record ProxyError(Kind kind, Throwable cause) {
             502,
             "connection_terminated",
             "The upstream server ended the connection without an answer. Whether it acted on the request is unknown.");
+
+    /**
+     * The upstream has said that it did nothing with the request, as HTTP/2 can (RFC 9113, section 8.7): by REFUSED_STREAM, or by a
+     * GOAWAY that leaves the request out.
+     */
+    public static final Kind NOT_PROCESSED = new Kind(
+            503,
+            "destination_unavailable",
+            "The upstream server takes no more requests at the moment, and has done nothing with this one. Send it again.");
 
     /** The connection ended in the middle of the response. */
     public static final Kind RESPONSE_INCOMPLETE = new Kind(
@@ -113,6 +124,10 @@ public record ProxyError(Kind kind, Throwable cause) {
     public static final Kind INTERNAL =
             new Kind(500, "proxy_internal_error", "The proxy failed. Its log tells its operator more.");
 
+    /** What Jetty calls the error codes of HTTP/2 with which a server ends a stream for reasons that are no fault of the request. */
+    private static final Set<String> RESETS = Set.of(
+            "no_error", "internal_error", "stream_closed_error", "cancel_stream_error", "enhance_your_calm_error");
+
     private static final String NO_DESCRIPTOR = "Too many open files"; // as Linux and the other Unixes put it
 
     /**
@@ -153,6 +168,7 @@ public record ProxyError(Kind kind, Throwable cause) {
      * @return the error, blamed on the upstream
      */
     public static ProxyError ofUpstream(Throwable failure, Progress progress) {
+        if (failure instanceof Refused refused) return refused.error();
         if (failure instanceof UncheckedIOException reset) return ofUpstream(reset.getCause(), progress);
         return new ProxyError(progress == Progress.NOT_SENT ? unsent(failure) : sent(failure, progress), failure);
     }
@@ -206,6 +222,7 @@ public record ProxyError(Kind kind, Throwable cause) {
 
     private static Kind sent(Throwable failure, Progress progress) {
         if (failure instanceof TimeoutException) return RESPONSE_TIMEOUT;
+        if (isUnprocessed(failure) && progress == Progress.REQUEST_BEGUN) return NOT_PROCESSED;
         if (failure instanceof SSLException && !isEndOfTls(failure))
             return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
         if (isBadResponse(failure, "Too Large")) return RESPONSE_TOO_LARGE;
@@ -214,12 +231,23 @@ public record ProxyError(Kind kind, Throwable cause) {
                 || failure instanceof EOFException
                 || failure instanceof SSLException
                 || failure instanceof SocketException
-                || failure instanceof ClosedChannelException) {
+                || failure instanceof ClosedChannelException
+                || isReset(failure)) {
             return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : CONNECTION_TERMINATED;
         }
         if (isRequestTooLarge(failure)) return REQUEST_TOO_LARGE;
         if (failure instanceof RuntimeException) return INTERNAL;
         return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : PROTOCOL_ERROR;
+    }
+
+    private static boolean isUnprocessed(Throwable failure) {
+        return failure instanceof RetryableRequestException || "refused_stream_error".equals(failure.getMessage());
+    }
+
+    /** The message is the name of the code, and what follows if Jetty itself ends the stream, since its connection has ended. */
+    private static boolean isReset(Throwable failure) {
+        boolean isNamed = failure.getClass() == IOException.class && failure.getMessage() != null;
+        return isNamed && RESETS.contains(failure.getMessage().split("/", 2)[0]);
     }
 
     private static boolean isBadResponse(Throwable failure, String reason) {

@@ -1,5 +1,6 @@
 package pitfalls.step02;
 
+import java.io.IOException;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -12,20 +13,32 @@ import org.eclipse.jetty.client.transport.HttpDestination;
 import org.eclipse.jetty.client.transport.HttpExchange;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.Transport;
 
 /**
- * Speaks HTTP/1.1 over {@link UpstreamConnection}s, which an {@link UpstreamConnector} opens. If one of them does not come about, one request fails, the
+ * How upstreams are spoken to: in HTTP/1.1, over connections of a class of this package, which a connector of this package opens. If one of them does not come about, one request fails, the
  * one that has waited longest. Jetty fails every request that waits for the same upstream, also for a connection that is on its
  * way or in use.
  */
-final class UpstreamTransport extends HttpClientTransportOverHTTP {
+public class UpstreamTransport extends HttpClientTransportOverHTTP {
+    /**
+     * Marks a request whose upstream speaks HTTP/2 without TLS, and is known to do so (RFC 9113, section 3.3). It goes over TCP as
+     * all others, to a destination of its own. This class refuses it; a later step's does not.
+     */
+    public static final Transport HTTP_2_PRIOR_KNOWLEDGE = new Transport.Wrapper(Transport.TCP_IP);
 
-    UpstreamTransport() {
+    private static final ProxyError.Kind HTTP_2_UPSTREAM = new ProxyError.Kind(
+            500,
+            "proxy_configuration_error",
+            "The upstream server speaks HTTP/2, which this proxy does not. Someone has to correct the configuration.");
+
+    /** A transport for one client. */
+    public UpstreamTransport() {
         super(new UpstreamConnector());
     }
 
     @Override
-    public Connection newConnection(EndPoint endPoint, Map<String, Object> context) {
+    public Connection newConnection(EndPoint endPoint, Map<String, Object> context) throws IOException {
         var connection = new UpstreamConnection(endPoint, context);
         connection.setInitialize(isInitializeConnections());
         return customize(connection, context);
@@ -33,14 +46,22 @@ final class UpstreamTransport extends HttpClientTransportOverHTTP {
 
     @Override
     public Destination newDestination(Origin origin) {
+        if (origin.getTransport() == HTTP_2_PRIOR_KNOWLEDGE) throw new Refused(HTTP_2_UPSTREAM);
         return new UpstreamDestination(getHttpClient(), origin);
     }
 
-    private static final class UpstreamDestination extends HttpDestination {
+    /** An upstream of which a connection that does not come about fails one request. */
+    protected static class UpstreamDestination extends HttpDestination {
         private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
         private final AtomicInteger pending = new AtomicInteger();
 
-        private UpstreamDestination(HttpClient client, Origin origin) {
+        /**
+         * A destination with a pool of its own.
+         *
+         * @param client the client
+         * @param origin where the upstream is, and how it is spoken to
+         */
+        protected UpstreamDestination(HttpClient client, Origin origin) {
             super(client, origin);
         }
 
@@ -49,7 +70,7 @@ final class UpstreamTransport extends HttpClientTransportOverHTTP {
          * dealt with in the loop, and not in a call within the call.
          */
         @Override
-        public void failed(Throwable failure) {
+        public final void failed(Throwable failure) {
             failures.add(failure);
             if (pending.getAndIncrement() > 0) return;
             do {

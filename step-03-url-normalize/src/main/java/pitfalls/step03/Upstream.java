@@ -10,11 +10,12 @@ import org.eclipse.jetty.util.URIUtil;
  *
  * <p>{@code :8081}, {@code 8081}, {@code 0.0.0.0:8081} and {@code [::]:8081} say that a server listens on all its
  * interfaces; from here it is dialled on loopback. {@code leader.internal}, {@code leader.internal:8081},
- * {@code [::1]:8081} and {@code http://} or {@code https://} URLs are dialled as they are. A path is a base path, to be
+ * {@code [::1]:8081} and {@code http://} or {@code https://} URLs are dialled as they are, and so are {@code h2c://} URLs, whose
+ * server speaks HTTP/2 without TLS (RFC 9113, section 3.3). A path is a base path, to be
  * put before the client's, and a query is put before the client's too. Both are sent as the operator wrote them,
  * {@code /a%2Fb} as {@code /a%2Fb}. A missing port is 80, or 443 for https.
  *
- * @param scheme {@code http} or {@code https}
+ * @param scheme {@code http}, {@code https} or {@code h2c}
  * @param host a name, an IPv4 address, or an IPv6 address in brackets
  * @param port 1 to 65535
  * @param basePath empty, or a path that begins with a slash and does not end with one
@@ -22,6 +23,8 @@ import org.eclipse.jetty.util.URIUtil;
  * @param strippedPrefix empty, or such a path, which is taken off the client's before the base path is put there
  */
 public record Upstream(String scheme, String host, int port, String basePath, String query, String strippedPrefix) {
+    static final String H2C = "h2c";
+
     private static final String BAD_PORT = "its port is not between 1 and 65535";
     private static final String PATH = "/[^?#\\s]*[^/?#\\s]";
 
@@ -35,7 +38,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
     /**
      * An upstream made of its parts, which are checked.
      *
-     * @param scheme {@code http} or {@code https}
+     * @param scheme {@code http}, {@code https} or {@code h2c}
      * @param host as in the result of {@link #parse}
      * @param port 1 to 65535
      * @param basePath empty, or beginning with a slash and not ending with one
@@ -44,7 +47,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
      * @throws IllegalArgumentException that says which one is wrong
      */
     public Upstream {
-        check(Set.of("http", "https").contains(scheme), "its scheme is neither http nor https");
+        check(Set.of("http", "https", H2C).contains(scheme), "its scheme is none of http, https and h2c");
         check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
         check(port >= 1 && port <= 65535, BAD_PORT);
         check(
@@ -87,7 +90,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
             throw new IllegalArgumentException(
                     quoted + " is no address of an upstream, " + x.getMessage()
                             + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
-                            + " http://leader.internal:8081/base/ or https://leader.internal",
+                            + " http://leader.internal:8081/base/, https://leader.internal or h2c://leader.internal:8081",
                     x);
         }
     }
@@ -108,9 +111,18 @@ public record Upstream(String scheme, String host, int port, String basePath, St
         check(url.getHost() != null || url.getPort() >= 0, "it has no host");
         check(!url.getPath().startsWith("//"), "its base path begins with two slashes"); // http://http://h
         String scheme = url.getScheme().toLowerCase(Locale.ROOT);
-        int port = url.getPort() < 0 ? URIUtil.getDefaultPortForScheme(scheme) : url.getPort();
+        int port = url.getPort() < 0 ? URIUtil.getDefaultPortForScheme(urlScheme(scheme)) : url.getPort();
         String query = url.getQuery() == null ? "" : url.getQuery();
         return new Upstream(scheme, dialled(url.getHost()), port, withoutLastSlash(url.getPath()), query, "");
+    }
+
+    /** {@return the scheme of URLs that name something at this upstream: {@code http} or {@code https}} */
+    public String urlScheme() {
+        return urlScheme(scheme);
+    }
+
+    private static String urlScheme(String scheme) {
+        return scheme.equals(H2C) ? "http" : scheme;
     }
 
     private static String withScheme(String address) {

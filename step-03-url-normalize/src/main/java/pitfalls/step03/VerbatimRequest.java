@@ -10,6 +10,7 @@ import org.eclipse.jetty.client.Request;
 import org.eclipse.jetty.client.transport.HttpConversation;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpURI;
+import pitfalls.step02.UpstreamTransport;
 
 /**
  * A request that puts its method and its target on the wire as they are. Jetty's own does so with most of them. But it asks
@@ -45,7 +46,9 @@ final class VerbatimRequest extends HttpRequest {
         boolean isVerbatim =
                 method.equals(own.getMethod()) && path.equals(own.getPath()) && Objects.equals(query, own.getQuery());
         Request request = isVerbatim ? own : new VerbatimRequest(client, method, path, query);
-        return request.scheme(uri.getScheme()).host(uri.getHost()).port(uri.getPort());
+        request.scheme(uri.getScheme()).host(uri.getHost()).port(uri.getPort());
+        boolean isH2c = Upstream.H2C.equals(uri.getScheme());
+        return isH2c ? request.scheme("http").transport(UpstreamTransport.HTTP_2_PRIOR_KNOWLEDGE) : request;
     }
 
     @Override

@@ -52,8 +52,8 @@ class UpstreamTest {
             Map.entry("not a url", "it contains white space or characters beyond ASCII"),
             Map.entry("bücher.example", "it contains white space or characters beyond ASCII"),
             Map.entry("h/\u007f", "it contains white space or characters beyond ASCII"),
-            Map.entry("ftp://leader.internal", "its scheme is neither http nor https"),
-            Map.entry("ws://leader.internal", "its scheme is neither http nor https"),
+            Map.entry("ftp://leader.internal", "its scheme is none of http, https and h2c"),
+            Map.entry("ws://leader.internal", "its scheme is none of http, https and h2c"),
             Map.entry("://leader.internal", "it is not a URL"),
             Map.entry("http://", "it has no host"),
             Map.entry("http:///base", "it has no host"),
@@ -106,11 +106,15 @@ class UpstreamTest {
     @TestFactory
     Stream<DynamicTest> a_bad_address_is_refused_in_one_sentence() {
         return BAD.entrySet().stream()
-                .map(entry -> DynamicTest.dynamicTest(
-                        "'" + entry.getKey().strip() + "'", () -> assertThat(complaintAbout(entry.getKey()))
-                                .isEqualTo("'" + entry.getKey() + "' is no address of an upstream, " + entry.getValue()
-                                        + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
-                                        + " http://leader.internal:8081/base/ or https://leader.internal")));
+                .map(
+                        entry -> DynamicTest.dynamicTest(
+                                "'" + entry.getKey().strip() + "'",
+                                () -> assertThat(complaintAbout(entry.getKey()))
+                                        .isEqualTo(
+                                                "'" + entry.getKey() + "' is no address of an upstream, "
+                                                        + entry.getValue()
+                                                        + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
+                                                        + " http://leader.internal:8081/base/, https://leader.internal or h2c://leader.internal:8081")));
     }
 
     private static String complaintAbout(String address) {

@@ -46,6 +46,8 @@ public record RetryPolicy(
     public enum Outcome {
         /** Nothing was sent: there was no connection. */
         NOT_SENT,
+        /** The upstream has said that it did nothing with the request, as HTTP/2 can (RFC 9113, section 8.7). */
+        NOT_PROCESSED,
         /** The connection died, and nothing of a response had been passed on to the client. */
         DIED,
         /** The upstream answered with one of {@link RetryPolicy#statuses()}. */
@@ -172,7 +174,8 @@ public record RetryPolicy(
      */
     public Verdict verdict(int attempt, Outcome outcome, String method, boolean hasIdempotencyKey, boolean replayable) {
         if (attempt >= attempts) return new GiveUp("it was the last one");
-        boolean harmless = outcome == Outcome.NOT_SENT || IDEMPOTENT.contains(method);
+        boolean nothingDone = outcome == Outcome.NOT_SENT || outcome == Outcome.NOT_PROCESSED;
+        boolean harmless = nothingDone || IDEMPOTENT.contains(method);
         boolean keyHelps = outcome != Outcome.STATUS && WITH_KEY.contains(method);
         if (!harmless && !keyHelps) return new GiveUp(method + " is not idempotent");
         if (!harmless && !hasIdempotencyKey) {

@@ -29,9 +29,11 @@ public class RetryingExchange extends Exchange {
             ProxyError.CONNECT_TIMEOUT, Outcome.NOT_SENT,
             ProxyError.UNKNOWN_HOST, Outcome.NOT_SENT,
             ProxyError.UNREACHABLE, Outcome.NOT_SENT,
+            ProxyError.NOT_PROCESSED, Outcome.NOT_PROCESSED,
             ProxyError.CONNECTION_TERMINATED, Outcome.DIED,
             ProxyError.RESPONSE_INCOMPLETE, Outcome.DIED);
 
+    private final RetryingProxy proxy;
     private final RetryPolicy policy;
     private final RetryMeter meter;
     private final ReplayMemory memory;
@@ -67,6 +69,7 @@ public class RetryingExchange extends Exchange {
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
         super(clientToProxyRequest, proxyToClientResponse, proxyToClientCallback);
+        this.proxy = proxy;
         policy = proxy.retryPolicy;
         meter = proxy.meter;
         memory = proxy.memory;
@@ -103,7 +106,8 @@ public class RetryingExchange extends Exchange {
 
     private int bytesToKeep(org.eclipse.jetty.client.Request proxyToServerRequest) {
         String method = clientToProxyRequest.getMethod();
-        Verdict verdict = policy.verdict(1, Outcome.DIED, method, hasIdempotencyKey(proxyToServerRequest), true);
+        Outcome worst = proxy.mayBeRefused(proxyToServerRequest) ? Outcome.NOT_PROCESSED : Outcome.DIED;
+        Verdict verdict = policy.verdict(1, worst, method, hasIdempotencyKey(proxyToServerRequest), true);
         int limit = policy.bufferSize();
         return verdict instanceof Again && clientToProxyRequest.getLength() <= limit ? limit : 0;
     }

@@ -1,5 +1,7 @@
 package pitfalls.step04;
 
+import static pitfalls.step02.UpstreamTransport.HTTP_2_PRIOR_KNOWLEDGE;
+
 import java.time.InstantSource;
 import java.util.Objects;
 import java.util.Random;
@@ -110,6 +112,16 @@ public class RetryingProxy extends UrlNormalizingProxy {
         return new AttemptListener(RetryingExchange.of(clientToProxyRequest), proxyToServerRequest);
     }
 
+    /**
+     * Whether the upstream of this request may say that it did nothing with it. Then its body is kept whatever its method.
+     *
+     * @param proxyToServerRequest the request of an attempt
+     * @return whether it may, as over HTTP/2
+     */
+    protected boolean mayBeRefused(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return proxyToServerRequest.getTransport() == HTTP_2_PRIOR_KNOWLEDGE;
+    }
+
     /** Passes a response on as step 2 does, unless its status is tried again. */
     protected class AttemptListener extends ResponseListener {
 
@@ -122,7 +134,9 @@ public class RetryingProxy extends UrlNormalizingProxy {
         public AttemptListener(RetryingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
             super(exchange, proxyToServerRequest);
             meter.attempts.increment();
-            if (exchange.isRetry && proxyToServerRequest.getTag() == null)
+            // One connection of HTTP/2 is for all requests, and when it dies, all know.
+            boolean hasOwnConnection = proxyToServerRequest.getTransport() != HTTP_2_PRIOR_KNOWLEDGE;
+            if (exchange.isRetry && hasOwnConnection && proxyToServerRequest.getTag() == null)
                 proxyToServerRequest.tag(FreshConnections.TAG);
             if (exchange.mayRetry) proxyToServerRequest.onResponseHeaders(exchange::onHead);
         }

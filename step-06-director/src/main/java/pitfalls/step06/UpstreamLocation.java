@@ -56,7 +56,7 @@ final class UpstreamLocation {
         Matcher url = URL.matcher(value);
         if (!url.matches()) return value.startsWith("/") ? asPath(clientPath(value)) : null;
         String scheme = url.group(1);
-        boolean isOwn = (scheme == null || scheme.equalsIgnoreCase(upstream.scheme())) && isOwn(url.group(2));
+        boolean isOwn = (scheme == null || scheme.equalsIgnoreCase(upstream.urlScheme())) && isOwn(url.group(2));
         return isOwn ? asUrl(scheme, clientPath(url.group(3))) : null;
     }
 
@@ -70,7 +70,7 @@ final class UpstreamLocation {
 
     private String withPort(String authority) {
         String lower = authority.toLowerCase(Locale.ROOT);
-        return lower.matches(".*:[0-9]+") ? lower : lower + ":" + URIUtil.getDefaultPortForScheme(upstream.scheme());
+        return lower.matches(".*:[0-9]+") ? lower : lower + ":" + URIUtil.getDefaultPortForScheme(upstream.urlScheme());
     }
 
     /** The client's path to what has this path at the upstream; {@code null} if it has none. */

@@ -1,14 +1,18 @@
 package pitfalls.program;
 
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http2.ErrorCode;
 import org.eclipse.jetty.http2.HTTP2Session;
 import org.eclipse.jetty.http2.api.Session;
+import org.eclipse.jetty.http2.api.Stream;
 import org.eclipse.jetty.http2.frames.Frame;
 import org.eclipse.jetty.http2.frames.FrameType;
+import org.eclipse.jetty.http2.frames.ResetFrame;
 import org.eclipse.jetty.http2.server.internal.HTTP2ServerConnection;
 import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.NanoTime;
 import org.eclipse.jetty.util.thread.Scheduler;
@@ -21,6 +25,8 @@ import org.eclipse.jetty.util.thread.Scheduler;
 final class Http2ClientConnection implements HTTP2Session.FrameListener, Connection.Listener, Drainable {
     private static final long MOMENT_MS = 100;
     private static final int LOOKS_PER_LIMIT = 4;
+    private static final Set<Integer> VIOLATIONS = Set.of(
+            ErrorCode.PROTOCOL_ERROR.code, ErrorCode.FLOW_CONTROL_ERROR.code, ErrorCode.STREAM_CLOSED_ERROR.code);
 
     private final HTTP2ServerConnection connection;
     private final Duration headTimeout;
@@ -83,9 +89,18 @@ final class Http2ClientConnection implements HTTP2Session.FrameListener, Connect
         noteUse(frame);
     }
 
+    /** Jetty resets a stream that breaks the rules, with a body of the wrong length for instance, and tells nobody. */
     @Override
     public void onOutgoingFrame(Session session, Frame frame) {
         noteUse(frame);
+        if (!(frame instanceof ResetFrame reset) || !VIOLATIONS.contains(reset.getError())) return;
+        Stream stream = session.getStream(reset.getStreamId());
+        if (stream == null) return;
+        var failure = new EofException("the request breaks the rules of HTTP/2");
+        connection
+                .getConnector()
+                .getExecutor()
+                .execute(() -> connection.onStreamFailure(stream, failure, Callback.NOOP));
     }
 
     private void noteUse(Frame frame) {

@@ -37,6 +37,7 @@ import pitfalls.step05.HopMark;
 import pitfalls.step06.Director;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
+import pitfalls.step07.UpstreamProtocol;
 
 /** The {@link StreamingProxy} as a program: options in, and a server out. What it does is in the classes of the steps. */
 @Command(
@@ -84,7 +85,8 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--target",
             paramLabel = "ADDRESS",
             description =
-                    "The upstream of requests without a route: :8081, leader.internal:8081, https://leader.internal.")
+                    "The upstream of requests without a route: :8081, leader.internal:8081, https://leader.internal, or"
+                            + " h2c://leader.internal:8081 for HTTP/2 without TLS.")
     private String target;
 
     @Option(
@@ -198,6 +200,15 @@ public final class ReverseProxy implements Callable<Integer> {
             defaultValue = "1000",
             description = "How many connections there may be to each upstream. ${DEFAULT-VALUE} unless set.")
     private int maxUpstreamConnections;
+
+    @Option(
+            names = "--upstream-protocol",
+            paramLabel = "http/1.1|h2|auto",
+            defaultValue = "http/1.1",
+            description =
+                    "Speak this to upstreams: HTTP/1.1, HTTP/2, or what an https upstream offers (ALPN). An address that"
+                            + " begins with h2c:// is always spoken to in HTTP/2, without TLS. Default: ${DEFAULT-VALUE}.")
+    private UpstreamProtocol upstreamProtocol;
 
     @Option(
             names = "--upstream-ca",
@@ -349,6 +360,7 @@ public final class ReverseProxy implements Callable<Integer> {
                 .registerConverter(Route.class, Route::parse)
                 .registerConverter(Size.class, Size::parse)
                 .registerConverter(HostSent.class, HostSent::parse)
+                .registerConverter(UpstreamProtocol.class, ReverseProxy::protocolOf)
                 .registerConverter(Duration.class, ReverseProxy::durationOf)
                 .setDefaultValueProvider(new Environment(environment))
                 .setExecutionStrategy(Environment::execute)
@@ -364,6 +376,17 @@ public final class ReverseProxy implements Callable<Integer> {
         }
         throw new TypeConversionException(
                 "'" + text + "' is no time: write 0.5s, 30s, 10m or 1h, and 365 days at most");
+    }
+
+    private static UpstreamProtocol protocolOf(String text) {
+        return switch (text) {
+            case "http/1.1" -> UpstreamProtocol.HTTP_1_1;
+            case "h2" -> UpstreamProtocol.HTTP_2;
+            case "auto" -> UpstreamProtocol.AUTO;
+            default ->
+                throw new TypeConversionException(
+                        "--upstream-protocol must be http/1.1, h2 or auto, not '" + text + "'");
+        };
     }
 
     @Override
@@ -495,6 +518,7 @@ public final class ReverseProxy implements Callable<Integer> {
             proxy.setTimeouts(new Timeouts(
                     connectionTimeout, responseTimeout, headTimeout, streamTimeout, clientTimeout, upgradedTimeout));
             proxy.setMaxUpstreamConnections(Math.min(maxUpstreamConnections, descriptors.upstream()));
+            proxy.setUpstreamProtocol(upstreamProtocol);
             proxy.setPreserveHost(host == HostSent.client);
             if (mapLocation != null) proxy.setMapsLocation(mapLocation);
             proxy.setTrustedPeers(trustedPeers.toArray(String[]::new));

@@ -6,15 +6,18 @@ import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import pitfalls.step02.ProxyError;
 import pitfalls.step06.DirectedExchange;
+import pitfalls.step07.http2.Grpc;
 import pitfalls.step07.watch.ClientWatch;
 import pitfalls.step07.watch.Deadlines.Deadline;
 
 /** An exchange that ends when its client leaves, and not before, however long it is quiet. */
 final class StreamingExchange extends DirectedExchange {
     private final StreamingProxy proxy;
+    final Timeouts limits;
     private final ClientWatch watch;
     private volatile boolean watching = true;
 
@@ -26,6 +29,9 @@ final class StreamingExchange extends DirectedExchange {
 
     /** What the attempt under way waits for before it sends the client's body; {@code null} if for nothing. */
     volatile Expectation expectation;
+
+    /** Why the proxy itself ends a call of gRPC whose response has begun; {@code null} if it does not. */
+    volatile ProxyError callError;
 
     /** Run before the last bytes of the response are written: from then on Jetty reads the client's connection. */
     final Runnable endWatch;
@@ -45,9 +51,12 @@ final class StreamingExchange extends DirectedExchange {
         };
         this.clientToProxyRequest.addIdleTimeoutListener(timeout -> false); // nobody waits for the client now
         atEnd.push(endWatch);
+        boolean isHttp2 = this.clientToProxyRequest instanceof FramedRequest;
+        limits = isHttp2 ? Grpc.limits(clientToProxyRequest, proxy.timeouts) : proxy.timeouts;
+        long clientTimeout = isHttp2 ? limits.client().toMillis() : proxy.clientTimeout;
         this.clientToProxyRequest.addHttpStreamWrapper(stream -> {
             long betweenRequests = stream.getIdleTimeout();
-            stream.setIdleTimeout(proxy.clientTimeout);
+            stream.setIdleTimeout(clientTimeout);
             atEnd.push(() -> stream.setIdleTimeout(betweenRequests));
             return stream;
         });
@@ -78,6 +87,15 @@ final class StreamingExchange extends DirectedExchange {
     @Override
     protected void onUploadEnd() {
         watch.begin(proxy.watchDelay);
+    }
+
+    /** A call of gRPC ends with a status in trailers. Without it, the caller would be told that somebody has cancelled it. */
+    @Override
+    protected boolean endWith(ProxyError error) {
+        if (error.isClientFault() || !Grpc.canEnd(clientToProxyRequest, proxyToClientResponse)) return false;
+        callError = error;
+        proxyToClientResponse.write(true, BufferUtil.EMPTY_BUFFER, this);
+        return true;
     }
 
     /** The attempt has failed while the client had bytes to take: if because of a limit, it was the client's. */

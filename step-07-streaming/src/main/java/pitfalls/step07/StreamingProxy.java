@@ -18,6 +18,8 @@ import pitfalls.step02.Exchange;
 import pitfalls.step04.Setting;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.step06.Director;
+import pitfalls.step07.http2.Grpc;
+import pitfalls.step07.http2.Http2Transport;
 import pitfalls.step07.tunnel.Tunnels;
 import pitfalls.step07.watch.Deadlines;
 
@@ -33,6 +35,7 @@ public class StreamingProxy extends DirectedProxy {
     Deadlines deadlines;
     long clientTimeout;
     private int maxUpstreamConnections = 1000;
+    private UpstreamProtocol upstreamProtocol = UpstreamProtocol.HTTP_1_1;
     private boolean ownsHttpClient;
 
     /**
@@ -133,7 +136,9 @@ public class StreamingProxy extends DirectedProxy {
             Response proxyToClientResponse,
             Callback proxyToClientCallback) {
         var exchange = StreamingExchange.of(clientToProxyRequest);
-        exchange.silence = new UpstreamSilence(proxyToServerRequest, timeouts);
+        exchange.silence = new UpstreamSilence(proxyToServerRequest, exchange.limits);
+        boolean hasOwnLimits = exchange.limits != timeouts; // as a call of gRPC has
+        if (hasOwnLimits) proxyToServerRequest.onRequestCommit(sent -> exchange.silence.onStream());
         if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest);
         boolean wantsTrailers = exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.TE, Trailers.TRAILERS);
         if (wantsTrailers) Trailers.accept(exchange, proxyToServerRequest);
@@ -200,6 +205,34 @@ public class StreamingProxy extends DirectedProxy {
         this.timeouts = Objects.requireNonNull(timeouts);
     }
 
+    /** {@return which version of HTTP is spoken to upstreams; {@link UpstreamProtocol#HTTP_1_1} unless set} */
+    public UpstreamProtocol getUpstreamProtocol() {
+        return upstreamProtocol;
+    }
+
+    /**
+     * Sets which version of HTTP is spoken to upstreams whose address does not begin with {@code h2c://}. Set it before the proxy is
+     * started.
+     *
+     * <p>Danger: over HTTP/2, all requests to an upstream share a few connections, and what ends one ends many requests.
+     *
+     * @param upstreamProtocol not {@code null}
+     */
+    public void setUpstreamProtocol(UpstreamProtocol upstreamProtocol) {
+        this.upstreamProtocol = Objects.requireNonNull(upstreamProtocol);
+    }
+
+    /** As in step 2, and in HTTP/2 where an address or {@link #setUpstreamProtocol} says so. */
+    @Override
+    protected HttpClient newHttpClient() {
+        return new HttpClient(new Http2Transport(upstreamProtocol));
+    }
+
+    @Override
+    protected boolean mayBeRefused(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return upstreamProtocol != UpstreamProtocol.HTTP_1_1 || super.mayBeRefused(proxyToServerRequest);
+    }
+
     /** {@return how many connections there may be to each upstream, upgraded ones not counted} */
     public int getMaxUpstreamConnections() {
         return maxUpstreamConnections;
@@ -245,7 +278,9 @@ public class StreamingProxy extends DirectedProxy {
         ownsHttpClient = getHttpClient() == null;
         clientTimeout = timeouts.client().toMillis();
         tunnels.setIdleTimeout(timeouts.upgraded());
+        tunnels.setUpstreamProtocol(upstreamProtocol);
         addBean(tunnels);
+        setErrorResponder(Grpc.responder(getErrorResponder()));
         super.doStart();
         deadlines = new Deadlines(getHttpClient().getScheduler());
         var handlers = getHttpClient().getProtocolHandlers();

@@ -8,8 +8,11 @@ import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import pitfalls.step02.Exchange;
+import pitfalls.step02.ProxyError;
+import pitfalls.step02.UpstreamTransport;
 import pitfalls.step05.HopByHop;
 import pitfalls.step06.ForwardedFields;
+import pitfalls.step07.http2.Grpc;
 
 /**
  * The fields behind a chunked body (RFC 9110, section 6.5), which are passed on whether they were announced or not. Fields
@@ -39,7 +42,9 @@ final class Trailers {
     static void passOn(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
         Request clientToProxyRequest = exchange.clientToProxyRequest;
         HttpFields header = clientToProxyRequest.getHeaders();
-        if (!header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
+        // Over HTTP/2, also a body with a length may have some. HTTP/1.1 would have no place for them.
+        boolean isHttp2 = proxyToServerRequest.getTransport() == UpstreamTransport.HTTP_2_PRIOR_KNOWLEDGE;
+        if (!isHttp2 && !header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
         proxyToServerRequest.trailersSupplier(() -> endToEnd(clientToProxyRequest.getTrailers(), header));
         proxyToServerRequest.headers(fields -> announce(header, fields));
     }
@@ -48,9 +53,19 @@ final class Trailers {
     static void passOn(Exchange exchange, org.eclipse.jetty.client.Response serverToProxyResponse) {
         Response proxyToClientResponse = exchange.proxyToClientResponse;
         HttpFields header = serverToProxyResponse.getHeaders();
-        if (!header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED) || !understoodBy(exchange)) return;
-        proxyToClientResponse.setTrailersSupplier(() -> endToEnd(serverToProxyResponse.getTrailers(), header));
+        boolean hasPlace = header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)
+                || serverToProxyResponse.getVersion() == HttpVersion.HTTP_2
+                        && (!header.contains(HttpHeader.CONTENT_LENGTH) || isHttp2(exchange));
+        if (!hasPlace || !understoodBy(exchange)) return;
+        proxyToClientResponse.setTrailersSupplier(() -> {
+            ProxyError error = ((StreamingExchange) exchange).callError;
+            return error != null ? Grpc.status(error) : endToEnd(serverToProxyResponse.getTrailers(), header);
+        });
         announce(header, proxyToClientResponse.getHeaders());
+    }
+
+    private static boolean isHttp2(Exchange exchange) {
+        return exchange.clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_2;
     }
 
     /** An HTTP/1.0 client knows no chunks, behind which they would come. */

@@ -3,13 +3,15 @@ package pitfalls.step07;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.IdleTimeout;
+import pitfalls.step07.http2.StreamLimit;
 
 /**
  * How long the upstream of an attempt may be silent. The time runs only while the proxy waits for the upstream. It stops while the
  * proxy waits for the client, for more of its upload or until it has taken what it was sent: a client that pauses is no
  * reason to give up the upstream.
  *
- * <p>It is the idle timeout of the upstream's connection, which Jetty sets back when the attempt is over.
+ * <p>It is the idle timeout of the upstream's connection, which Jetty sets back when the attempt is over; over HTTP/2, that of the
+ * request's stream.
  */
 final class UpstreamSilence {
     private final org.eclipse.jetty.client.Request proxyToServerRequest;
@@ -34,6 +36,8 @@ final class UpstreamSilence {
                 downloadPauses = true;
                 if (proxyToServerRequest.getConnection() instanceof Connection connection) {
                     connection.getEndPoint().setIdleTimeout(0);
+                } else {
+                    StreamLimit.set(proxyToServerRequest, 0);
                 }
             }
         };
@@ -43,6 +47,12 @@ final class UpstreamSilence {
                 if (uploading) awaitBody();
             }
         };
+    }
+
+    /** The request has got its stream, whose limit may be another one than that of its connection. */
+    synchronized void onStream() {
+        if (uploadPauses || downloadPauses) StreamLimit.set(proxyToServerRequest, 0);
+        else run();
     }
 
     /** The client has taken all that there was, and the upstream owes it more. */
@@ -57,6 +67,8 @@ final class UpstreamSilence {
         uploadPauses = pauses;
         if (pauses && proxyToServerRequest.getConnection() instanceof Connection connection) {
             connection.getEndPoint().setIdleTimeout(0);
+        } else if (pauses) {
+            StreamLimit.set(proxyToServerRequest, 0);
         } else if (!pauses && !downloadPauses) {
             run();
         }
@@ -69,10 +81,14 @@ final class UpstreamSilence {
 
     /** The time runs from now on, whenever the last byte came or went. */
     private void run() {
-        if (!(proxyToServerRequest.getConnection() instanceof Connection connection)) return;
+        long limit = (responseBegun ? timeouts.stream() : timeouts.response()).toMillis();
+        if (!(proxyToServerRequest.getConnection() instanceof Connection connection)) {
+            StreamLimit.set(proxyToServerRequest, limit);
+            return;
+        }
         EndPoint endPoint = connection.getEndPoint();
         while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
         if (endPoint instanceof IdleTimeout idle) idle.notIdle();
-        endPoint.setIdleTimeout((responseBegun ? timeouts.stream() : timeouts.response()).toMillis());
+        endPoint.setIdleTimeout(limit);
     }
 }

@@ -9,6 +9,9 @@ import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Components;
 import org.eclipse.jetty.util.component.AbstractLifeCycle;
 import pitfalls.step02.Exchange;
+import pitfalls.step02.UpstreamTransport;
+import pitfalls.step07.UpstreamProtocol;
+import pitfalls.step07.http2.Http2Transport;
 
 /**
  * The upgraded connections that are open. Nothing in them tells where they could end, so they stay while a server shuts down, and
@@ -18,6 +21,7 @@ public final class Tunnels extends AbstractLifeCycle {
     private final Set<EndPoint> endPoints = ConcurrentHashMap.newKeySet();
     private volatile boolean stopped;
     private Duration idleTimeout = Duration.ZERO;
+    private UpstreamProtocol upstreamProtocol = UpstreamProtocol.HTTP_1_1;
 
     /** No tunnel yet. */
     public Tunnels() {}
@@ -29,6 +33,15 @@ public final class Tunnels extends AbstractLifeCycle {
      */
     public void setIdleTimeout(Duration idleTimeout) {
         this.idleTimeout = idleTimeout;
+    }
+
+    /**
+     * Sets what is spoken to upstreams, of which only HTTP/1.1 has upgrades.
+     *
+     * @param upstreamProtocol what is spoken to those whose address does not say it
+     */
+    public void setUpstreamProtocol(UpstreamProtocol upstreamProtocol) {
+        this.upstreamProtocol = upstreamProtocol;
     }
 
     /** {@return what takes a 101 in a proxy's client, beside the handlers for other interim responses} */
@@ -46,8 +59,15 @@ public final class Tunnels extends AbstractLifeCycle {
     public void offer(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
         if (!exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.UPGRADE)) return;
         Upgrade upgrade = Upgrade.offeredBy(exchange.clientToProxyRequest);
-        if (upgrade == null) return;
+        if (upgrade == null || !canUpgrade(proxyToServerRequest)) return;
+        if (upstreamProtocol == UpstreamProtocol.AUTO) proxyToServerRequest.transport(Http2Transport.HTTP_1_ONLY);
         UpgradeHandler.upgrade(proxyToServerRequest, new TunnelUpgrader(upgrade, exchange, this, idleTimeout));
+    }
+
+    /** HTTP/2 has no upgrade (RFC 9113, section 8.6): without the offer, the upstream answers the request as any other. */
+    private boolean canUpgrade(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        return upstreamProtocol != UpstreamProtocol.HTTP_2
+                && proxyToServerRequest.getTransport() != UpstreamTransport.HTTP_2_PRIOR_KNOWLEDGE;
     }
 
     /** Makes a tunnel; returns the client's side of it, which opens the upstream's when it is opened. */

@@ -1,0 +1,253 @@
+package pitfalls.step07.http2;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.client.Destination;
+import org.eclipse.jetty.client.transport.HttpExchange;
+import org.eclipse.jetty.client.transport.HttpRequest;
+import org.eclipse.jetty.client.transport.HttpSender;
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.http.MetaData;
+import org.eclipse.jetty.http2.ErrorCode;
+import org.eclipse.jetty.http2.HTTP2Connection;
+import org.eclipse.jetty.http2.HTTP2Session;
+import org.eclipse.jetty.http2.HTTP2Stream;
+import org.eclipse.jetty.http2.api.Session;
+import org.eclipse.jetty.http2.api.Stream;
+import org.eclipse.jetty.http2.client.transport.internal.HttpChannelOverHTTP2;
+import org.eclipse.jetty.http2.client.transport.internal.HttpConnectionOverHTTP2;
+import org.eclipse.jetty.http2.client.transport.internal.HttpSenderOverHTTP2;
+import org.eclipse.jetty.http2.frames.DataFrame;
+import org.eclipse.jetty.http2.frames.Frame;
+import org.eclipse.jetty.http2.frames.HeadersFrame;
+import org.eclipse.jetty.http2.frames.PingFrame;
+import org.eclipse.jetty.http2.frames.PushPromiseFrame;
+import org.eclipse.jetty.http2.frames.ResetFrame;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.Promise;
+import org.eclipse.jetty.util.thread.Scheduler;
+
+/**
+ * A connection to an upstream that many requests share, each on a stream of its own. What is quiet is a stream, and never the
+ * connection: the limits of a request hold for its stream. If the connection itself is quiet for long, or a stream has reached its limit,
+ * the proxy asks with a ping whether the upstream is still there, and closes the connection if no answer comes.
+ */
+final class Http2Connection extends HttpConnectionOverHTTP2 {
+    /** After this time without a byte, is the upstream still there? A server of gRPC takes a ping every five minutes, and no more. */
+    static final Duration QUIET = Duration.ofSeconds(310);
+
+    private static final String REQUEST = HttpRequest.class.getName();
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** What belongs to a connection of HTTP/1.1, and to no message of HTTP/2 (RFC 9113, section 8.2.2). */
+    private static final Set<HttpHeader> OF_HTTP_1 = EnumSet.of(
+            HttpHeader.CONNECTION,
+            HttpHeader.KEEP_ALIVE,
+            HttpHeader.PROXY_CONNECTION,
+            HttpHeader.TRANSFER_ENCODING,
+            HttpHeader.UPGRADE);
+
+    private Scheduler.Task ping;
+
+    Http2Connection(Destination destination, Session session, HTTP2Connection connection) {
+        super(destination, session, connection);
+        ((HTTP2Session) session).addEventListener(new Violations());
+    }
+
+    /** Jetty resets a stream that breaks the rules, with a body of the wrong length for instance, and tells nobody. */
+    private final class Violations implements HTTP2Session.FrameListener {
+        @Override
+        public void onOutgoingFrame(Session session, Frame frame) {
+            if (!(frame instanceof ResetFrame reset) || reset.getError() == ErrorCode.CANCEL_STREAM_ERROR.code) return;
+            Stream stream = session.getStream(reset.getStreamId());
+            if (stream == null || !(stream.getAttribute(REQUEST) instanceof HttpRequest request)) return;
+            var failure = new IOException("the response breaks the rules of HTTP/2");
+            getHttpClient().getExecutor().execute(() -> request.abort(failure));
+        }
+    }
+
+    /** How many requests may share the connection: Jetty would take any number if the upstream sets no limit. */
+    @Override
+    public int getMaxMultiplex() {
+        int most = super.getMaxMultiplex();
+        return most < 0 ? Http2Transport.MAX_STREAMS : Math.min(most, Http2Transport.MAX_STREAMS);
+    }
+
+    /** Called when no byte has come or gone for {@link #QUIET}; returns whether the connection is to be closed. */
+    @Override
+    public boolean onIdleTimeout(long idleTimeout, Throwable failure) {
+        boolean isUsed = !getSession().getStreams().isEmpty();
+        if (isUsed) probe();
+        return !isUsed && super.onIdleTimeout(idleTimeout, failure);
+    }
+
+    /** Asks whether the upstream is still there. */
+    private synchronized void probe() {
+        if (ping != null) return;
+        ping = getHttpClient().getScheduler().schedule(this::onSilence, PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        getSession().ping(new PingFrame(false), Callback.NOOP);
+    }
+
+    /** It is. */
+    synchronized void onPong() {
+        if (ping != null) ping.cancel();
+        ping = null;
+    }
+
+    private void onSilence() {
+        synchronized (this) {
+            if (ping == null) return;
+        }
+        close();
+    }
+
+    @Override
+    protected HttpChannelOverHTTP2 newHttpChannel() {
+        return new Channel();
+    }
+
+    /** Carries one request after another, each on its stream. */
+    private final class Channel extends HttpChannelOverHTTP2 {
+        private final Sender sender = new Sender(this);
+        private final Stream.Listener listener = new Listener(super.getStreamListener());
+
+        private Channel() {
+            super(Http2Connection.this, Http2Connection.this.getSession());
+        }
+
+        @Override
+        protected HttpSender getHttpSender() {
+            return sender;
+        }
+
+        @Override
+        public void send(HttpExchange exchange) {
+            sender.send(exchange);
+        }
+
+        @Override
+        public boolean isFailed() {
+            return sender.isFailed() || super.isFailed();
+        }
+
+        @Override
+        public Stream.Listener getStreamListener() {
+            return listener;
+        }
+
+        @Override
+        public void setStream(Stream stream) {
+            super.setStream(stream);
+            HttpExchange exchange = getHttpExchange();
+            if (stream == null || exchange == null) return;
+            stream.setAttribute(REQUEST, exchange.getRequest());
+            StreamLimit.ofRequest(exchange.getRequest(), stream);
+        }
+
+        /** Is told of the upstream's part of a stream, and tells Jetty. */
+        private final class Listener implements Stream.Listener {
+            private final Stream.Listener jetty;
+
+            private Listener(Stream.Listener jetty) {
+                this.jetty = jetty;
+            }
+
+            @Override
+            public void onNewStream(Stream stream) {
+                setStream(stream);
+            }
+
+            @Override
+            public void onHeaders(Stream stream, HeadersFrame frame, Callback callback) {
+                HttpExchange exchange = getHttpExchange();
+                if (exchange == null || isWellFormed(frame.getMetaData().getHttpFields())) {
+                    jetty.onHeaders(stream, frame, callback);
+                    return;
+                }
+                stream.reset(new ResetFrame(stream.getId(), ErrorCode.PROTOCOL_ERROR.code), Callback.NOOP);
+                exchange.getRequest().abort(new IOException("the response has a field of HTTP/1.1"));
+                callback.succeeded();
+            }
+
+            private static boolean isWellFormed(HttpFields fields) {
+                for (HttpField field : fields) {
+                    if (OF_HTTP_1.contains(field.getHeader())) return false;
+                }
+                return true;
+            }
+
+            @Override
+            public Stream.Listener onPush(Stream stream, PushPromiseFrame frame) {
+                return jetty.onPush(stream, frame);
+            }
+
+            @Override
+            public void onDataAvailable(Stream stream, boolean immediate) {
+                jetty.onDataAvailable(stream, immediate);
+            }
+
+            @Override
+            public void onReset(Stream stream, ResetFrame frame, Callback callback) {
+                jetty.onReset(stream, frame, callback);
+            }
+
+            @Override
+            public void onIdleTimeout(Stream stream, TimeoutException timeout, Promise<Boolean> promise) {
+                probe();
+                jetty.onIdleTimeout(stream, timeout, promise);
+            }
+
+            @Override
+            public void onFailure(Stream stream, int error, String reason, Throwable failure, Callback callback) {
+                jetty.onFailure(stream, error, reason, failure, callback);
+            }
+        }
+    }
+
+    /** Sends the header of a request as HTTP/2 has it: what is {@code Host} in HTTP/1.1 is {@code :authority} (RFC 9113, section 8.3.1). */
+    private static final class Sender extends HttpSenderOverHTTP2 {
+        private Sender(Channel channel) {
+            super(channel);
+        }
+
+        @Override
+        protected void sendHeaders(HttpExchange exchange, ByteBuffer content, boolean last, Callback callback) {
+            HttpRequest request = exchange.getRequest();
+            HttpFields trailers = last && request.getTrailersSupplier() != null
+                    ? request.getTrailersSupplier().get()
+                    : null;
+            boolean hasTrailers = trailers != null && trailers.size() > 0;
+            boolean hasContent = content.hasRemaining();
+            var header = new HeadersFrame(headerOf(request), null, last && !hasContent && !hasTrailers);
+            DataFrame data = hasContent ? new DataFrame(content, last && !hasTrailers) : null;
+            HeadersFrame end =
+                    hasTrailers ? new HeadersFrame(new MetaData(HttpVersion.HTTP_2, trailers), null, true) : null;
+            var frames = new HTTP2Stream.FrameList(header, data, end);
+            var session = (HTTP2Session) getHttpChannel().getSession();
+            Promise<Stream> sent = Promise.from(stream -> callback.succeeded(), callback::failed);
+            session.newStream(frames, sent, getHttpChannel().getStreamListener());
+        }
+
+        private static MetaData.Request headerOf(HttpRequest request) {
+            String host = request.getHeaders().get(HttpHeader.HOST);
+            String query = request.getQuery() == null ? "" : "?" + request.getQuery();
+            HttpURI uri = HttpURI.build()
+                    .scheme(request.getScheme())
+                    .authority(host)
+                    .pathQuery(request.getPath() + query)
+                    .asImmutable();
+            HttpFields fields = HttpFields.build(request.getHeaders()).remove(HttpHeader.HOST);
+            return new MetaData.Request(
+                    request.getMethod(), uri, HttpVersion.HTTP_2, fields, -1, request.getTrailersSupplier());
+        }
+    }
+}

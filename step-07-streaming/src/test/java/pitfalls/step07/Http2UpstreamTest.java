@@ -1,0 +1,447 @@
+package pitfalls.step07;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.http2.Http2Peer.HEADERS;
+import static pitfalls.http2.Http2Peer.RST_STREAM;
+
+import java.io.IOException;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import okhttp3.Protocol;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import pitfalls.http2.Http2Peer;
+import pitfalls.http2.Http2Peer.Frame;
+import pitfalls.step04.RetryPolicy;
+import pitfalls.step06.DirectedProxy;
+import pitfalls.support.Gate;
+import pitfalls.support.Loopback;
+import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
+import pitfalls.support.RawMessage;
+import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.TestAuthority;
+
+/** What only an upstream that speaks HTTP/2 can do. */
+class Http2UpstreamTest implements LoopbackTest {
+    private static final int MAX_CONCURRENT_STREAMS = 3;
+
+    /** The upstream's part on one connection. */
+    private interface Script {
+        void play(Http2Peer upstream) throws Exception;
+    }
+
+    private static ScriptedUpstream scripted(Script... scripts) throws Exception {
+        return loopback.scripted(Stream.of(scripts)
+                .map(script -> (ScriptedUpstream.Script) connection -> script.play(Http2Peer.server(connection)))
+                .toArray(ScriptedUpstream.Script[]::new));
+    }
+
+    private static StreamingProxy proxy(ScriptedUpstream upstream) {
+        return new StreamingProxy("h2c://127.0.0.1:" + upstream.port());
+    }
+
+    private static StreamingProxy retrying(ScriptedUpstream upstream) {
+        var proxy = proxy(upstream);
+        proxy.setRetryPolicy(RetryPolicy.idempotent().withAttempts(2).withBackoff(Duration.ZERO, Duration.ZERO));
+        return proxy;
+    }
+
+    private static void answer(Http2Peer upstream, int stream, int status) throws IOException {
+        upstream.headers(stream, true, ":status: " + status);
+    }
+
+    /** Answers all requests until the connection ends. */
+    private static void answerAll(Http2Peer upstream) throws IOException {
+        while (true) {
+            Frame frame;
+            try {
+                frame = upstream.receive();
+            } catch (IOException ended) {
+                return;
+            }
+            if (frame.isLast()) answer(upstream, frame.stream(), 200);
+        }
+    }
+
+    @Test
+    void an_earlier_steps_proxy_says_that_it_does_not_speak_HTTP_2() throws Exception {
+        var upstream = scripted(Http2UpstreamTest::answerAll);
+        var proxy = loopback.serve(new DirectedProxy("h2c://127.0.0.1:" + upstream.port()));
+
+        var response = loopback.connect(proxy).sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).isEqualTo(500);
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=proxy_configuration_error");
+        assertThat(upstream.connections()).isZero();
+    }
+
+    private interface Refusal {
+        void run(Script script) throws Exception;
+    }
+
+    /** How an upstream says that it did nothing with a request. */
+    private static Stream<DynamicTest> refused(Refusal test) {
+        Script byReset = upstream -> {
+            Frame request = upstream.receive(HEADERS);
+            upstream.reset(request.stream(), Http2Peer.REFUSED_STREAM);
+            answerAll(upstream);
+        };
+        Script byGoAway = upstream -> {
+            upstream.receive(HEADERS);
+            upstream.goAway(0, Http2Peer.NO_ERROR);
+            upstream.connection().awaitEnd();
+        };
+        return Stream.of(
+                DynamicTest.dynamicTest("REFUSED_STREAM", () -> test.run(byReset)),
+                DynamicTest.dynamicTest("GOAWAY that leaves it out", () -> test.run(byGoAway)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> what_the_upstream_did_nothing_with_is_sent_again_whatever_its_method() {
+        return refused(refusal -> {
+            var bodies = new LinkedBlockingQueue<String>();
+            var upstream = scripted(refusal, second -> {
+                Frame request = second.receive(HEADERS);
+                bodies.add(second.receiveBody());
+                answer(second, request.stream(), 200);
+                answerAll(second);
+            });
+            var client = loopback.connect(loopback.serve(retrying(upstream)));
+
+            var response = client.sendRequest("POST /x", "Content-Length: 4")
+                    .send("body")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(200);
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> what_the_upstream_did_nothing_with_is_a_503_if_it_is_not_sent_again() {
+        return refused(refusal -> {
+            var client = loopback.connect(loopback.serve(proxy(scripted(refusal))));
+
+            var response = client.sendRequest("POST /x", "Content-Length: 4")
+                    .send("body")
+                    .receiveResponse();
+
+            assertThat(response.status()).isEqualTo(503);
+            assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=destination_unavailable");
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_stream_that_ends_with_an_error_is_not_sent_again_and_told_apart() {
+        return Stream.of(
+                        "1 502 http_protocol_error",
+                        "2 502 connection_terminated",
+                        "3 502 http_protocol_error",
+                        "5 502 connection_terminated",
+                        "8 502 connection_terminated",
+                        "11 502 connection_terminated",
+                        "13 502 http_protocol_error")
+                .map(row -> row.split(" "))
+                .map(row -> DynamicTest.dynamicTest("error code " + row[0], () -> {
+                    var upstream = scripted(connection -> {
+                        Frame request = connection.receive(HEADERS);
+                        connection.reset(request.stream(), Integer.parseInt(row[0]));
+                        answerAll(connection);
+                    });
+                    var client = loopback.connect(loopback.serve(retrying(upstream)));
+
+                    var response =
+                            client.sendRequest("POST /x", "Content-Length: 0").receiveResponse();
+
+                    assertThat(response.startLine()).contains(row[1]);
+                    assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=" + row[2]);
+                }));
+    }
+
+    @Test
+    void a_GET_whose_stream_was_ended_with_an_error_is_sent_again_on_the_same_connection() throws Exception {
+        var upstream = scripted(connection -> {
+            connection.reset(connection.receive(HEADERS).stream(), Http2Peer.INTERNAL_ERROR);
+            answerAll(connection);
+        });
+        var client = loopback.connect(loopback.serve(retrying(upstream)));
+
+        assertThat(client.sendRequest("GET /x").receiveResponse().status()).isEqualTo(200);
+        assertThat(upstream.connections()).isOne();
+    }
+
+    /** How a connection can end below all its requests. */
+    @TestFactory
+    Stream<DynamicTest> a_connection_that_dies_is_the_upstreams_fault_for_each_of_its_requests() {
+        record Death(String name, Script script) {}
+        return Stream.of(
+                        new Death("FIN", upstream -> upstream.connection().close()),
+                        new Death("RST", upstream -> upstream.connection().reset()),
+                        new Death("GOAWAY behind the requests", upstream -> {
+                            upstream.goAway(3, Http2Peer.INTERNAL_ERROR);
+                            upstream.connection().close();
+                        }),
+                        new Death("no HTTP/2", upstream -> upstream.connection().send("HTTP/1.1 400 x\r\n\r\n")))
+                .map(death -> DynamicTest.dynamicTest(death.name(), () -> {
+                    var halfArrived = new Gate("half of the response has arrived");
+                    var upstream = scripted(connection -> {
+                        connection.receive(HEADERS);
+                        connection.headers(1, false, ":status: 200").data(1, "half", false);
+                        connection.receive(HEADERS);
+                        halfArrived.await();
+                        death.script().play(connection);
+                    });
+                    var server = loopback.serve(proxy(upstream));
+                    var begun = loopback.connect(server).sendRequest("GET /begun");
+                    var head = new RawMessage(begun.receiveHead(), "", true);
+                    assertThat(begun.receiveChunk()).isEqualTo("half");
+                    var waiting = loopback.connect(server).sendRequest("POST /waiting", "Content-Length: 0");
+                    halfArrived.open();
+
+                    var half = begun.receiveBodyOf(head);
+                    var error = waiting.receiveResponse();
+
+                    assertThat(half.complete()).isFalse();
+                    assertThat(error.status()).isEqualTo(502);
+                    assertThat(error.field("Proxy-Status").get(0))
+                            .isIn(
+                                    "reverse-proxy; error=connection_terminated",
+                                    "reverse-proxy; error=http_protocol_error");
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_malformed_response_is_a_502() {
+        return Stream.of(
+                        "transfer-encoding: chunked",
+                        "connection: close",
+                        "keep-alive: 1",
+                        "upgrade: h2c",
+                        "X-Upper: 1",
+                        "x-a: b\r\nx-evil: 1",
+                        ":path: /x")
+                .map(field -> DynamicTest.dynamicTest(field.replace("\r\n", "CRLF"), () -> {
+                    var upstream = scripted(connection -> {
+                        Frame request = connection.receive(HEADERS);
+                        connection.headers(request.stream(), true, ":status: 200", field);
+                        connection.connection().awaitEnd();
+                    });
+                    var client = loopback.connect(loopback.serve(proxy(upstream)));
+
+                    var response = client.sendRequest("GET /x").receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(502);
+                    assertThat(response.field("x-evil")).isEmpty();
+                }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_response_that_is_not_as_long_as_it_says_is_not_whole() {
+        return Stream.of("ab", "abcd")
+                .map(body -> DynamicTest.dynamicTest(body, () -> {
+                    var upstream = scripted(connection -> {
+                        int stream = connection.receive(HEADERS).stream();
+                        connection
+                                .headers(stream, false, ":status: 200", "content-length: 3")
+                                .data(stream, body, true);
+                        connection.connection().awaitEnd();
+                    });
+                    var client = loopback.connect(loopback.serve(proxy(upstream)));
+
+                    var response = client.sendRequest("GET /x").receiveResponse();
+
+                    assertThat(response.status() == 502 || !response.complete())
+                            .as("told apart")
+                            .isTrue();
+                }));
+    }
+
+    @Test
+    void a_response_with_a_length_and_trailers_passes_to_a_client_of_HTTP_1_1_without_the_trailers() throws Exception {
+        var upstream = scripted(connection -> {
+            int stream = connection.receive(HEADERS).stream();
+            connection.headers(stream, false, ":status: 200", "content-length: 3");
+            connection.data(stream, "abc", false).headers(stream, true, "x-sum: 7");
+            answerAll(connection);
+        });
+        var client = loopback.connect(loopback.serve(proxy(upstream)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.body()).isEqualTo("abc");
+        assertThat(client.sendRequest("GET /y").receiveResponse().status()).isEqualTo(200);
+    }
+
+    @Test
+    void requests_share_a_connection_and_one_that_is_quiet_for_too_long_ends_alone() throws Exception {
+        var upstream = scripted(connection -> {
+            int quiet = connection.receive(HEADERS).stream();
+            int stream = connection.receive(HEADERS).stream();
+            connection.headers(stream, false, ":status: 200").data(stream, "one", false);
+            assertThat(connection.receive(RST_STREAM).stream()).isEqualTo(quiet);
+            connection.data(stream, "two", true);
+        });
+        var proxy = proxy(upstream);
+        proxy.setTimeouts(Timeouts.defaults().withResponse(Duration.ofMillis(300)));
+        var server = loopback.serve(proxy);
+        var quiet = loopback.connect(server).sendRequest("GET /quiet");
+        upstream.awaitConnections(1);
+
+        var stream = loopback.connect(server).sendRequest("GET /stream");
+
+        assertThat(quiet.receiveResponse().status()).isEqualTo(504);
+        assertThat(stream.receiveResponse().body()).isEqualTo("onetwo");
+        assertThat(upstream.connections()).isOne();
+    }
+
+    @Test
+    void clients_that_do_not_read_stop_their_own_streams_and_no_other() throws Exception {
+        int unread = 280; // more than Jetty would let wait on one connection
+        var stopped = new Gate("their streams have stopped");
+        var upstream = scripted(connection -> {
+            for (int i = 0; i < unread; i++) {
+                int stream = connection.receive(HEADERS).stream();
+                connection.headers(stream, false, ":status: 200");
+                for (int sent = 0; sent < 4; sent++) connection.data(stream, "x".repeat(15_000), false);
+            }
+            stopped.open();
+            int stream = connection.receive(HEADERS).stream();
+            connection.headers(stream, false, ":status: 200").data(stream, "y".repeat(10_000), true);
+            answerAll(connection);
+        });
+        var http = new HttpConfiguration();
+        var server = loopback.serve(
+                proxy(upstream), new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+        for (int i = 0; i < unread; i += 70) {
+            var client = Http2Peer.client(loopback.connect(server)).keepWindows();
+            for (int k = 0; k < 70; k++) client.get(2 * k + 1, "/unread");
+        }
+        stopped.await();
+
+        var response = loopback.connect(server).sendRequest("GET /read").receiveResponse();
+
+        assertThat(response.body()).hasSize(10_000);
+        assertThat(upstream.connections()).isOne();
+    }
+
+    @Test
+    void requests_beyond_what_the_upstream_permits_on_a_connection_get_another_one() throws Exception {
+        var bothArrived = new Gate("the second connection is used");
+        var upstream = loopback.scripted(
+                connection -> {
+                    var peer = Http2Peer.server(connection, MAX_CONCURRENT_STREAMS, 1);
+                    int stream = peer.receive(HEADERS).stream();
+                    bothArrived.await();
+                    answer(peer, stream, 200);
+                    answerAll(peer);
+                },
+                connection -> {
+                    var peer = Http2Peer.server(connection, MAX_CONCURRENT_STREAMS, 1);
+                    int stream = peer.receive(HEADERS).stream();
+                    bothArrived.open();
+                    answer(peer, stream, 200);
+                    answerAll(peer);
+                });
+        var server = loopback.serve(proxy(upstream));
+
+        var first = loopback.connect(server).sendRequest("GET /1");
+        upstream.awaitConnections(1);
+        var second = loopback.connect(server).sendRequest("GET /2");
+
+        assertThat(List.of(
+                        first.receiveResponse().status(),
+                        second.receiveResponse().status()))
+                .containsExactly(200, 200);
+    }
+
+    @Test
+    void an_upgrade_is_not_offered_to_an_upstream_that_has_none() throws Exception {
+        var upstream = scripted(Http2UpstreamTest::answerAll);
+        var client = loopback.connect(loopback.serve(proxy(upstream)));
+
+        var response = client.sendRequest("GET /x", "Connection: Upgrade", "Upgrade: websocket")
+                .receiveResponse();
+
+        assertThat(response.status()).isEqualTo(200);
+    }
+
+    @Test
+    void a_Location_that_names_the_upstream_names_the_proxy() throws Exception {
+        var ports = new ArrayList<Integer>();
+        var upstream = scripted(connection -> {
+            int stream = connection.receive(HEADERS).stream();
+            connection.headers(stream, true, ":status: 302", "location: http://127.0.0.1:" + ports.get(0) + "/y");
+            answerAll(connection);
+        });
+        ports.add(upstream.port());
+        var client = loopback.connect(loopback.serve(proxy(upstream)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.field("Location")).containsExactly("http://www.example.com/y");
+    }
+
+    /** An upstream with TLS that speaks these protocols, and what the proxy is told to speak. */
+    @TestFactory
+    Stream<DynamicTest> over_TLS_it_is_agreed_on_what_is_spoken() {
+        return Stream.of(
+                        "HTTP_1_1 offered h2,http/1.1 spoken http/1.1",
+                        "AUTO offered h2,http/1.1 spoken h2",
+                        "AUTO offered http/1.1 spoken http/1.1",
+                        "HTTP_2 offered h2,http/1.1 spoken h2",
+                        "HTTP_2 offered http/1.1 spoken nothing")
+                .map(row -> DynamicTest.dynamicTest(row, () -> {
+                    String[] words = row.split(" ");
+                    var upstream = loopback.upstream(Loopback.ok().body("hello"));
+                    upstream.useHttps(TestAuthority.upstream("127.0.0.1").getSocketFactory());
+                    upstream.setProtocols(
+                            words[2].contains("h2")
+                                    ? List.of(Protocol.HTTP_2, Protocol.HTTP_1_1)
+                                    : List.of(Protocol.HTTP_1_1));
+                    var proxy = new StreamingProxy("https://127.0.0.1:" + upstream.getPort());
+                    SslContextFactory.Client tls = TestAuthority.trusting();
+                    proxy.setSslContextFactory(tls);
+                    proxy.setUpstreamProtocol(UpstreamProtocol.valueOf(words[0]));
+                    URI server = loopback.serve(proxy);
+
+                    var response =
+                            loopback.connect(server).sendRequest("GET /x").receiveResponse();
+
+                    if (words[4].equals("nothing")) {
+                        assertThat(response.status()).isEqualTo(502);
+                    } else {
+                        assertThat(response.body()).isEqualTo("hello");
+                        String line = upstream.takeRequest(5, TimeUnit.SECONDS).getVersion();
+                        assertThat(line).isEqualTo(words[4].equals("h2") ? "HTTP/2" : "HTTP/1.1");
+                    }
+                }));
+    }
+
+    @Test
+    void an_upgrade_goes_to_an_upstream_with_a_choice_in_HTTP_1_1() throws Exception {
+        var upstream = loopback.scripted(TestAuthority.upstream("127.0.0.1"), connection -> {
+            connection.receiveRequest();
+            connection.send("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n");
+            connection.send(connection.receive(5));
+            connection.awaitEnd();
+        });
+        var proxy = new StreamingProxy(upstream.target());
+        proxy.setSslContextFactory(TestAuthority.trusting());
+        proxy.setUpstreamProtocol(UpstreamProtocol.AUTO);
+        RawConnection client = loopback.connect(loopback.serve(proxy));
+
+        client.sendRequest("GET /x", "Connection: Upgrade", "Upgrade: chat").receiveHead();
+
+        assertThat(client.send("hello").receive(5)).isEqualTo("hello");
+    }
+}
