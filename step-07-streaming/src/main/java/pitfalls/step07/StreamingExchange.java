@@ -10,6 +10,7 @@ import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import pitfalls.step02.ProxyError;
 import pitfalls.step06.DirectedExchange;
+import pitfalls.step07.http2.ClientStream;
 import pitfalls.step07.http2.Grpc;
 import pitfalls.step07.watch.ClientWatch;
 import pitfalls.step07.watch.Deadlines.Deadline;
@@ -58,7 +59,9 @@ final class StreamingExchange extends DirectedExchange {
             long betweenRequests = stream.getIdleTimeout();
             stream.setIdleTimeout(clientTimeout);
             atEnd.push(() -> stream.setIdleTimeout(betweenRequests));
-            return stream;
+            if (!isHttp2) return stream;
+            var connection = clientToProxyRequest.getConnectionMetaData().getConnection();
+            return new ClientStream(stream, connection);
         });
         if (this.clientToProxyRequest instanceof FramedRequest framed) atEnd.push(framed::release);
         HttpFields fields = this.clientToProxyRequest.getHeaders();

@@ -6,6 +6,8 @@ import static pitfalls.http2.Http2Peer.END_HEADERS;
 import static pitfalls.http2.Http2Peer.END_STREAM;
 import static pitfalls.http2.Http2Peer.GOAWAY;
 import static pitfalls.http2.Http2Peer.HEADERS;
+import static pitfalls.http2.Http2Peer.INTERNAL_ERROR;
+import static pitfalls.http2.Http2Peer.NO_ERROR;
 import static pitfalls.http2.Http2Peer.PING;
 import static pitfalls.http2.Http2Peer.PROTOCOL_ERROR;
 import static pitfalls.http2.Http2Peer.RST_STREAM;
@@ -317,6 +319,35 @@ class Http2ClientsTest implements LoopbackTest {
         } catch (EOFException | SocketException ended) {
             return true;
         }
+    }
+
+    @Test
+    void a_response_that_does_not_wait_for_the_upload_is_whole_and_the_upload_is_ended() throws Exception {
+        var closed = new Gate("the upstream has closed its connection");
+        var target = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 413 x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlong");
+            connection.close();
+            closed.open();
+        });
+        var client = http2(serve(target)).post(1, "/x").data(1, "one", false);
+
+        assertThat(client.receive(HEADERS).status()).isEqualTo(413);
+        assertThat(client.receiveBody()).isEqualTo("long");
+        closed.await();
+        client.data(1, "two", false).data(1, "three", false).data(1, "four", false);
+        assertThat(client.receive(RST_STREAM).error()).isEqualTo(NO_ERROR);
+    }
+
+    @Test
+    void half_a_response_ends_with_an_error_that_says_so() throws Exception {
+        var target = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+        });
+        var client = http2(serve(target)).get(1, "/x");
+
+        assertThat(client.receive(RST_STREAM).error()).isEqualTo(INTERNAL_ERROR);
     }
 
     @Test

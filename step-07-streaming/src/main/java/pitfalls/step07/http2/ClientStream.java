@@ -1,0 +1,61 @@
+package pitfalls.step07.http2;
+
+import java.nio.ByteBuffer;
+import org.eclipse.jetty.http.MetaData;
+import org.eclipse.jetty.http2.ErrorCode;
+import org.eclipse.jetty.http2.HTTP2Connection;
+import org.eclipse.jetty.http2.HTTP2Session;
+import org.eclipse.jetty.http2.HTTP2Stream;
+import org.eclipse.jetty.http2.frames.ResetFrame;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.server.HttpStream;
+import org.eclipse.jetty.util.Callback;
+
+/**
+ * The stream of a client's request over HTTP/2, which tells the client why it ends. A whole response to half an upload ends with NO_ERROR:
+ * the rest is not wanted (RFC 9113, section 8.1). Half a response ends with INTERNAL_ERROR. Jetty says CANCEL in both cases, and some
+ * clients drop the response then.
+ */
+public final class ClientStream extends HttpStream.Wrapper {
+    private final Connection connection;
+    private volatile boolean isWhole;
+
+    /**
+     * A stream that goes on as before until it ends.
+     *
+     * @param stream Jetty's
+     * @param connection the client's connection
+     */
+    public ClientStream(HttpStream stream, Connection connection) {
+        super(stream);
+        this.connection = connection;
+    }
+
+    @Override
+    public void send(
+            MetaData.Request request, MetaData.Response response, boolean last, ByteBuffer content, Callback callback) {
+        if (last) isWhole = true;
+        super.send(request, response, last, content, callback);
+    }
+
+    @Override
+    public void succeeded() {
+        endWith(ErrorCode.NO_ERROR);
+        super.succeeded();
+    }
+
+    @Override
+    public void failed(Throwable failure) {
+        endWith(isWhole ? ErrorCode.NO_ERROR : ErrorCode.INTERNAL_ERROR);
+        super.failed(failure);
+    }
+
+    /** Has no effect if both sides have ended it already. */
+    private void endWith(ErrorCode code) {
+        if (!(connection instanceof HTTP2Connection http2)) return;
+        HTTP2Session session = http2.getSession();
+        HTTP2Stream stream = session.getStream(Integer.parseInt(getId()));
+        if (stream == null || stream.isClosed() || stream.isReset()) return;
+        stream.reset(new ResetFrame(stream.getId(), code.code), Callback.NOOP);
+    }
+}
