@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
+import java.net.ProtocolException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
@@ -216,6 +217,8 @@ public record ProxyError(Kind kind, Throwable cause) {
         if (failure instanceof SocketTimeoutException || failure instanceof TimeoutException) return CONNECT_TIMEOUT;
         if (failure instanceof ConnectException) return CONNECTION_REFUSED;
         if (failure instanceof RejectedExecutionException) return CONNECTION_LIMIT; // Jetty's queue is full
+        if (failure instanceof SSLException) return isCertificate(failure) ? TLS_CERTIFICATE : TLS_PROTOCOL;
+        if (failure instanceof ProtocolException || isViolation(failure)) return PROTOCOL_ERROR; // it speaks no HTTP/2
         if (failure instanceof SocketException && NO_DESCRIPTOR.equals(failure.getMessage())) return CONNECTION_LIMIT;
         return failure instanceof IOException ? UNREACHABLE : INTERNAL;
     }
@@ -240,14 +243,25 @@ public record ProxyError(Kind kind, Throwable cause) {
         return progress == Progress.RESPONSE_BEGUN ? RESPONSE_INCOMPLETE : PROTOCOL_ERROR;
     }
 
+    /** The last ones are what Jetty says if the connection takes no stream any more, so that nothing was sent. */
     private static boolean isUnprocessed(Throwable failure) {
-        return failure instanceof RetryableRequestException || "refused_stream_error".equals(failure.getMessage());
+        String message = String.valueOf(failure.getMessage());
+        return failure instanceof RetryableRequestException
+                || message.equals("refused_stream_error")
+                || failure instanceof IllegalStateException
+                        && (message.equals("session closed") || message.startsWith("Max local stream count"));
     }
 
     /** The message is the name of the code, and what follows if Jetty itself ends the stream, since its connection has ended. */
     private static boolean isReset(Throwable failure) {
         boolean isNamed = failure.getClass() == IOException.class && failure.getMessage() != null;
         return isNamed && RESETS.contains(failure.getMessage().split("/", 2)[0]);
+    }
+
+    /** As Jetty puts it: {@code frame_size_error/invalid_frame_length}. */
+    private static boolean isViolation(Throwable failure) {
+        return failure.getClass() == IOException.class
+                && String.valueOf(failure.getMessage()).matches("[a-z_]+_error/[a-z_]+");
     }
 
     private static boolean isBadResponse(Throwable failure, String reason) {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.BindException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
+import java.net.ProtocolException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
@@ -49,6 +50,16 @@ class ProxyErrorTest {
                 row(new SocketException("Connection reset"), REQUEST_BEGUN, ProxyError.CONNECTION_TERMINATED),
                 row(new ClosedChannelException(), REQUEST_BEGUN, ProxyError.CONNECTION_TERMINATED),
                 row(new EOFException(), RESPONSE_BEGUN, ProxyError.RESPONSE_INCOMPLETE),
+                row(untrusted, NOT_SENT, ProxyError.TLS_CERTIFICATE), // where the version of HTTP is agreed on first
+                row(new SSLHandshakeException("no_application_protocol"), NOT_SENT, ProxyError.TLS_PROTOCOL),
+                row(new ProtocolException("no HTTP/2"), NOT_SENT, ProxyError.PROTOCOL_ERROR),
+                row(new IOException("frame_size_error/invalid_frame_length"), NOT_SENT, ProxyError.PROTOCOL_ERROR),
+                row(new IOException("refused_stream_error"), REQUEST_BEGUN, ProxyError.NOT_PROCESSED),
+                row(new IllegalStateException("session closed"), REQUEST_BEGUN, ProxyError.NOT_PROCESSED),
+                row(new IOException("internal_error"), REQUEST_BEGUN, ProxyError.CONNECTION_TERMINATED),
+                row(new IOException("cancel_stream_error/x"), REQUEST_BEGUN, ProxyError.CONNECTION_TERMINATED),
+                row(new IOException("protocol_error"), REQUEST_BEGUN, ProxyError.PROTOCOL_ERROR),
+                row(new IOException("refused_stream_error"), RESPONSE_BEGUN, ProxyError.RESPONSE_INCOMPLETE),
                 row(new IOException("Bad chunk"), REQUEST_BEGUN, ProxyError.PROTOCOL_ERROR),
                 row(new IOException("Bad chunk"), RESPONSE_BEGUN, ProxyError.RESPONSE_INCOMPLETE),
                 row(new TimeoutException("Idle timeout expired"), REQUEST_BEGUN, ProxyError.RESPONSE_TIMEOUT),

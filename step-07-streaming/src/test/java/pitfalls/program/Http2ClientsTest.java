@@ -19,6 +19,7 @@ import java.net.SocketException;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.TestFactory;
 import pitfalls.http2.Http2Peer;
 import pitfalls.http2.Http2Peer.Frame;
 import pitfalls.support.Gate;
+import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
@@ -319,6 +321,26 @@ class Http2ClientsTest implements LoopbackTest {
         } catch (EOFException | SocketException ended) {
             return true;
         }
+    }
+
+    @Test
+    void a_client_that_leaves_with_the_last_byte_has_not_left_too_early() throws Exception {
+        var address = serve("--stop-timeout=1s");
+        List<String> lines = Collections.synchronizedList(new ArrayList<>());
+        server.setRequestLog(new AccessLog(lines::add));
+
+        try (var log = LogLines.of("pitfalls")) {
+            for (int i = 0; i < 40; i++) {
+                var client = http2(address).get(1, "/x");
+                client.receive(HEADERS);
+                client.receiveBody();
+                client.connection().close();
+            }
+            server.stop();
+
+            assertThat(log.lines()).isEmpty();
+        }
+        assertThat(lines).hasSize(40).allSatisfy(line -> assertThat(line).contains("\" 200 2 "));
     }
 
     @Test

@@ -180,6 +180,20 @@ class Http2UpstreamTest implements LoopbackTest {
         assertThat(upstream.connections()).isOne();
     }
 
+    @Test
+    void an_upstream_that_speaks_HTTP_1_1_only_is_a_502_that_says_so() throws Exception {
+        var upstream = loopback.scripted(connection -> {
+            connection.receive(24);
+            connection.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            connection.awaitEnd();
+        });
+        var client = loopback.connect(loopback.serve(proxy(upstream)));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=http_protocol_error");
+    }
+
     /** How a connection can end below all its requests. */
     @TestFactory
     Stream<DynamicTest> a_connection_that_dies_is_the_upstreams_fault_for_each_of_its_requests() {
@@ -309,6 +323,7 @@ class Http2UpstreamTest implements LoopbackTest {
         int unread = 280; // more than Jetty would let wait on one connection
         var stopped = new Gate("their streams have stopped");
         var upstream = scripted(connection -> {
+            answer(connection, connection.receive(HEADERS).stream(), 200);
             for (int i = 0; i < unread; i++) {
                 int stream = connection.receive(HEADERS).stream();
                 connection.headers(stream, false, ":status: 200");
@@ -322,6 +337,7 @@ class Http2UpstreamTest implements LoopbackTest {
         var http = new HttpConfiguration();
         var server = loopback.serve(
                 proxy(upstream), new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+        loopback.connect(server).sendRequest("GET /first").receiveResponse(); // so that there is a connection
         for (int i = 0; i < unread; i += 70) {
             var client = Http2Peer.client(loopback.connect(server)).keepWindows();
             for (int k = 0; k < 70; k++) client.get(2 * k + 1, "/unread");
@@ -418,13 +434,27 @@ class Http2UpstreamTest implements LoopbackTest {
                             loopback.connect(server).sendRequest("GET /x").receiveResponse();
 
                     if (words[4].equals("nothing")) {
-                        assertThat(response.status()).isEqualTo(502);
+                        assertThat(response.field("Proxy-Status"))
+                                .containsExactly("reverse-proxy; error=tls_protocol_error");
                     } else {
                         assertThat(response.body()).isEqualTo("hello");
                         String line = upstream.takeRequest(5, TimeUnit.SECONDS).getVersion();
                         assertThat(line).isEqualTo(words[4].equals("h2") ? "HTTP/2" : "HTTP/1.1");
                     }
                 }));
+    }
+
+    @Test
+    void an_upstream_that_is_not_trusted_is_told_apart_also_where_the_version_is_agreed_on() throws Exception {
+        var upstream = loopback.scripted(TestAuthority.upstream("other.internal"), RawConnection::awaitEnd);
+        var proxy = new StreamingProxy(upstream.target());
+        proxy.setSslContextFactory(TestAuthority.trusting());
+        proxy.setUpstreamProtocol(UpstreamProtocol.AUTO);
+
+        var response =
+                loopback.connect(loopback.serve(proxy)).sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=tls_certificate_error");
     }
 
     @Test

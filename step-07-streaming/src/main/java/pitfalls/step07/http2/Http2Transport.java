@@ -1,6 +1,7 @@
 package pitfalls.step07.http2;
 
 import java.io.IOException;
+import java.net.ProtocolException;
 import java.util.List;
 import java.util.Map;
 import org.eclipse.jetty.alpn.client.ALPNClientConnectionFactory;
@@ -99,7 +100,7 @@ public final class Http2Transport extends UpstreamTransport {
         boolean isHttp2 =
                 isPriorKnowledge(origin) || "h2".equals(context.get(ClientConnector.APPLICATION_PROTOCOL_CONTEXT_KEY));
         if (!isHttp2 && isNegotiated(origin) && protocol == UpstreamProtocol.HTTP_2) {
-            throw new IOException("the upstream does not offer HTTP/2");
+            throw new ProtocolException("the upstream does not offer HTTP/2");
         }
         if (!isHttp2) return super.newConnection(endPoint, context);
         var session = new UpstreamSession(context);

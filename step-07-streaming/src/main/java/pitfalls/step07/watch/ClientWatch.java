@@ -58,6 +58,7 @@ public final class ClientWatch {
     private final Connection connection;
     private final AbstractEndPoint endPoint;
     private State state;
+    private volatile boolean ended;
     private Deadlines.Deadline delay;
     private Reader reader;
     private ByteBuffer early;
@@ -80,7 +81,10 @@ public final class ClientWatch {
                 && connection.getEndPoint() instanceof AbstractEndPoint;
         endPoint = canRead ? (AbstractEndPoint) connection.getEndPoint() : null;
         state = canRead ? State.PAUSED : State.OVER;
-        if (!canRead) clientToProxyRequest.addFailureListener(failure -> onLeave.accept(new EofException(failure)));
+        if (canRead) return;
+        clientToProxyRequest.addFailureListener(failure -> {
+            if (!ended) onLeave.accept(new EofException(failure)); // later, it has left with the last byte
+        });
     }
 
     /**
@@ -109,6 +113,7 @@ public final class ClientWatch {
 
     /** Reads no more, so that Jetty can read the client's next request. */
     public void end() {
+        ended = true;
         stop(State.OVER);
     }
 
