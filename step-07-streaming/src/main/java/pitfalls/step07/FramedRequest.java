@@ -54,8 +54,10 @@ final class FramedRequest extends Request.Wrapper {
     /** Jetty lets such requests pass, and an upstream might read another message in them than the proxy does. */
     private static void refuseMalformed(Request clientToProxyRequest) {
         HttpFields fields = clientToProxyRequest.getHeaders();
+        boolean wasUpgraded = fields.contains(HttpHeader.HTTP2_SETTINGS); // it came in HTTP/1.1, with its fields
         for (HttpField field : fields) {
-            if (OF_HTTP_1.contains(field.getHeader())) throw new Refused(MALFORMED);
+            boolean frames = field.getHeader() == HttpHeader.TRANSFER_ENCODING;
+            if (frames || !wasUpgraded && OF_HTTP_1.contains(field.getHeader())) throw new Refused(MALFORMED);
         }
         String authority = clientToProxyRequest.getHttpURI().getAuthority();
         for (String host : fields.getValuesList(HttpHeader.HOST)) {

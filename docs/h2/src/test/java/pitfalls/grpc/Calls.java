@@ -29,7 +29,7 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /** A server of gRPC whose methods are descriptors, and no generated code; a message is its bytes. */
-final class Calls implements AutoCloseable {
+final class Calls {
     static final MethodDescriptor<byte[], byte[]> ECHO = method("Echo", MethodDescriptor.MethodType.UNARY);
     static final MethodDescriptor<byte[], byte[]> FAIL = method("Fail", MethodDescriptor.MethodType.UNARY);
     static final MethodDescriptor<byte[], byte[]> WAIT = method("Wait", MethodDescriptor.MethodType.UNARY);
@@ -173,10 +173,5 @@ final class Calls implements AutoCloseable {
     void kill() throws InterruptedException {
         server.shutdownNow();
         server.awaitTermination(5, TimeUnit.SECONDS);
-    }
-
-    @Override
-    public void close() throws InterruptedException {
-        kill();
     }
 }

@@ -19,8 +19,8 @@ import java.util.Random;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.eclipse.jetty.http2.WindowRateControl;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.io.WindowRateControl;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.junit.jupiter.api.AfterEach;
@@ -49,7 +49,7 @@ class GrpcTest {
     @AfterEach
     void stop() throws Exception {
         if (channel != null) channel.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
-        server.close();
+        server.kill();
     }
 
     private void connect(ProxyHandler proxy) throws Exception {
