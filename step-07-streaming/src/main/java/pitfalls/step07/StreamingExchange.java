@@ -4,6 +4,7 @@ import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
@@ -61,7 +62,9 @@ final class StreamingExchange extends DirectedExchange {
             atEnd.push(() -> stream.setIdleTimeout(betweenRequests));
             if (!isHttp2) return stream;
             var connection = clientToProxyRequest.getConnectionMetaData().getConnection();
-            return new ClientStream(stream, connection);
+            var clientStream = new ClientStream(stream, connection);
+            if (clientStream.hasEnded()) onClientLeft(new EofException("the client has left"));
+            return clientStream;
         });
         if (this.clientToProxyRequest instanceof FramedRequest framed) atEnd.push(framed::release);
         HttpFields fields = this.clientToProxyRequest.getHeaders();

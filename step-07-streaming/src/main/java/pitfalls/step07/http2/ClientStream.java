@@ -38,6 +38,13 @@ public final class ClientStream extends HttpStream.Wrapper {
         super.send(request, response, last, content, callback);
     }
 
+    /** {@return whether the client has left already, of which Jetty tells only those who have asked before} */
+    public boolean hasEnded() {
+        if (!(connection instanceof HTTP2Connection http2)) return false;
+        HTTP2Stream stream = http2.getSession().getStream(Integer.parseInt(getId()));
+        return stream == null || stream.isReset();
+    }
+
     @Override
     public void succeeded() {
         endWith(ErrorCode.NO_ERROR);
