@@ -181,8 +181,12 @@ final class RowBench implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
         sockets.forEach(RowBench::close);
-        loopback.afterEach(null);
+        try {
+            loopback.afterEach(null);
+        } catch (Exception x) {
+            throw new IOException("could not stop what " + peer + " needs", x);
+        }
     }
 }
