@@ -32,6 +32,7 @@ import org.eclipse.jetty.http2.frames.HeadersFrame;
 import org.eclipse.jetty.http2.frames.PingFrame;
 import org.eclipse.jetty.http2.frames.PushPromiseFrame;
 import org.eclipse.jetty.http2.frames.ResetFrame;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.Promise;
 import org.eclipse.jetty.util.thread.Scheduler;
@@ -149,6 +150,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
             super.setStream(stream);
             HttpExchange exchange = getHttpExchange();
             if (stream == null || exchange == null) return;
+            sender.onStream();
             stream.setAttribute(REQUEST, exchange.getRequest());
             StreamLimit.ofRequest(exchange.getRequest(), stream);
         }
@@ -197,7 +199,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
 
             @Override
             public void onReset(Stream stream, ResetFrame frame, Callback callback) {
-                jetty.onReset(stream, frame, callback);
+                jetty.onReset(stream, frame, Callback.from(callback, sender::onResetTold));
             }
 
             @Override
@@ -215,8 +217,48 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
 
     /** Sends the header of a request as HTTP/2 has it: what is {@code Host} in HTTP/1.1 is {@code :authority} (RFC 9113, section 8.3.1). */
     private static final class Sender extends HttpSenderOverHTTP2 {
+        private boolean isResetTold;
+        private Runnable heldFailure;
+
         private Sender(Channel channel) {
             super(channel);
+        }
+
+        private synchronized void onStream() {
+            isResetTold = false;
+            heldFailure = null;
+        }
+
+        /** Called when the request knows why the upstream has reset its stream. */
+        private void onResetTold() {
+            Runnable failure;
+            synchronized (this) {
+                isResetTold = true;
+                failure = heldFailure;
+                heldFailure = null;
+            }
+            if (failure != null) failure.run();
+        }
+
+        /**
+         * Where the upstream resets the stream meanwhile, the write fails without the code that says why, and may do so before the code
+         * is told. Then the failure waits for it.
+         */
+        @Override
+        protected void sendContent(HttpExchange exchange, ByteBuffer content, boolean last, Callback callback) {
+            super.sendContent(exchange, content, last, new Callback.Nested(callback) {
+                @Override
+                public void failed(Throwable failure) {
+                    boolean isReset = failure instanceof EofException && "reset".equals(failure.getMessage());
+                    synchronized (Sender.this) {
+                        if (isReset && !isResetTold) {
+                            heldFailure = () -> getCallback().failed(failure);
+                            return;
+                        }
+                    }
+                    super.failed(failure);
+                }
+            });
         }
 
         @Override
