@@ -22,7 +22,8 @@ class FuzzProof {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final long MORE_HEAP = 8 << 20;
-    private static final int MORE_THREADS = 16;
+    private static final int MORE_THREADS =
+            40; // pools grow by some 20 while they warm up, also in three times as many inputs
     private static final int MORE_DESCRIPTORS = 64; // connections that wait for the next request
 
     @TempDir
