@@ -19,6 +19,7 @@ enum Target {
             "http://u:p@h",
             "0.0.0.0:99999",
             "h:\r\n",
+            "//a://b",
             "1.2.3"),
     HOP_MARK(
             HopMarkTarget.class,

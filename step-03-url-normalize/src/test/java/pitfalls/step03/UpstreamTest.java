@@ -54,6 +54,7 @@ class UpstreamTest {
             Map.entry("h/\u007f", "it contains white space or characters beyond ASCII"),
             Map.entry("ftp://leader.internal", "its scheme is none of http, https and h2c"),
             Map.entry("ws://leader.internal", "its scheme is none of http, https and h2c"),
+            Map.entry("//leader.internal://x", "its scheme is none of http, https and h2c"),
             Map.entry("://leader.internal", "it is not a URL"),
             Map.entry("http://", "it has no host"),
             Map.entry("http:///base", "it has no host"),
