@@ -145,33 +145,11 @@ class ErrorsTest {
     }
 
     @Nested
-    class Fixed implements ErrorsContract {
+    class Fixed implements ErrorsContract, LostResponsesContract {
 
         @Override
         public ProxyHandler newProxy(String target) {
             return new ErrorHandlingProxy(target);
-        }
-
-        @TestFactory
-        Stream<DynamicTest> no_response_is_lost_when_an_upstream_dies_during_an_upload() {
-            return Stream.of("by FIN", "by RST")
-                    .map(how -> DynamicTest.dynamicTest(how, () -> {
-                        var upstream = loopback.scripted(connection -> {
-                            connection.receiveHead();
-                            connection.receiveChunk();
-                            if (how.equals("by RST")) connection.reset();
-                        });
-                        var proxy = loopback.serve(newProxy(upstream.target()));
-
-                        for (int i = 0; i < 20; i++) {
-                            var response = loopback.connect(proxy)
-                                    .sendRequest("POST /x", "Transfer-Encoding: chunked")
-                                    .send("3\r\nabc\r\n")
-                                    .receiveResponse();
-
-                            assertThat(response.status()).isEqualTo(502);
-                        }
-                    }));
         }
 
         /** Over TLS a goodbye is needed too: anybody on the way could send a FIN (RFC 9112, section 9.8). */
