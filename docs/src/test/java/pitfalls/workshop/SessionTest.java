@@ -112,6 +112,20 @@ class SessionTest {
     }
 
     @Test
+    void what_the_first_failure_of_each_step_says_fits_a_screen_and_says_no_list_twice() {
+        var session = session();
+        for (int step = 1; step <= exercises.size(); step++) {
+            lines.clear();
+            session.choose(step);
+            session.run(false);
+
+            var screen = lines.subList(lines.indexOf("\f") + 1, lines.size());
+            assertThat(Verdict.rows(screen)).as("rows of step %d", step).isLessThanOrEqualTo(50);
+            assertThat(printed()).contains("✘ ", "The client sent:").doesNotContain("but some elements were not found");
+        }
+    }
+
+    @Test
     void a_saved_file_runs_and_a_solved_one_says_so_last_with_what_was_learned_and_what_is_next() throws Exception {
         var session = session();
         save(1, SOLUTION_OF_1);

@@ -23,6 +23,8 @@ import mockwebserver3.RecordedRequest;
 import org.eclipse.jetty.client.AbstractConnectionPool;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.transport.HttpDestination;
+import org.eclipse.jetty.http.HttpURI;
+import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -47,6 +49,9 @@ public final class Loopback implements AfterEachCallback {
      * {@code patience} shortens it, in milliseconds, for exercises: there a test that fails is the usual case.
      */
     public static final Duration PATIENCE = Duration.ofMillis(Integer.getInteger("patience", 5000));
+
+    private static final int ROUNDS = 30;
+    private static final int SILENCE_MS = 150;
 
     private static final Logger MOCK_WEB_SERVER = Logger.getLogger(MockWebServer.class.getName());
 
@@ -92,6 +97,38 @@ public final class Loopback implements AfterEachCallback {
         return client.getDestinations().stream()
                 .map(destination -> ((HttpDestination) destination).getConnectionPool())
                 .anyMatch(pool -> ((AbstractConnectionPool) pool).getIdleConnectionCount() > 0);
+    }
+
+    /** Whether a request waits in a proxy's client, all of whose connections to an upstream are in use. */
+    public static boolean hasNoConnectionLeft(HttpClient client) {
+        return client.getDestinations().stream()
+                .map(HttpDestination.class::cast)
+                .anyMatch(destination -> destination.getQueuedRequestCount() > 0
+                        && ((AbstractConnectionPool) destination.getConnectionPool()).getActiveConnectionCount()
+                                == client.getMaxConnectionsPerDestination());
+    }
+
+    /**
+     * Whether that client receives nothing while another one is served by a proxy of Jetty's own, {@value #ROUNDS} times and for
+     * {@value #SILENCE_MS} ms at least. On a slow machine that takes longer, so what comes late is not taken for silence.
+     */
+    public boolean isSilent(RawConnection client) throws Exception {
+        var upstream = serve(new Handler.Abstract.NonBlocking() {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) {
+                callback.succeeded();
+                return true;
+            }
+        });
+        URI proxy = serve(new ProxyHandler.Reverse(request -> HttpURI.from(upstream + "/")));
+        long begin = System.nanoTime();
+        try (var other = new RawConnection(new Socket(proxy.getHost(), proxy.getPort()))) {
+            for (int i = 0; i < ROUNDS || System.nanoTime() - begin < SILENCE_MS * 1_000_000L; i++) {
+                if (!client.receivesNothingFor(Duration.ofMillis(1))) return false;
+                other.sendRequest("GET /").receiveResponse();
+            }
+        }
+        return true;
     }
 
     /** The next request that this upstream has received; fails if there is none soon. */

@@ -24,8 +24,11 @@ import pitfalls.workshop.Run.Status;
  * @param time that it took to compile and run it
  */
 public record Verdict(ExerciseFile exercise, List<String> complaints, List<Result> results, Duration time) {
-    private static final int LONGEST_WIRE = 18;
-    private static final int MOST_WARNINGS = 3;
+    private static final int SCREEN = 50;
+    private static final int COLUMNS = 100;
+    private static final int AROUND = 18; // rows of the screen for the list of the exercises, the score and the keys
+    private static final int SHORTEST_WIRE = 6;
+    private static final int MOST_WARNINGS = 2;
     private static final int LONGEST_LINE = 96;
     private static final int LONGEST_OF_OTHERS = 200;
 
@@ -113,15 +116,20 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
 
     /** What the first failure says: what should have been, what was, what was on the wire, and what was thrown where. */
     public List<String> failure() {
-        return firstFailure().map(Verdict::explained).orElse(List.of());
+        int room = SCREEN - AROUND - rows(overview());
+        return firstFailure().map(failed -> explained(failed, room)).orElse(List.of());
     }
 
-    private static List<String> explained(Result failed) {
+    /** The bytes take the rows of the screen that the rest leaves. */
+    private static List<String> explained(Result failed, int room) {
         List<String> lines = new ArrayList<>();
         lines.add("✘ " + failed.sentence());
         String wire = "";
         if (failed.failure() instanceof ExerciseFailure failure) {
-            failure.reason().lines().flatMap(line -> wrapped(line).stream()).forEach(lines::add);
+            once(failure.reason())
+                    .lines()
+                    .flatMap(line -> wrapped(shortened(line)).stream())
+                    .forEach(lines::add);
             wire = failure.wire();
         } else {
             lines.addAll(String.valueOf(failed.failure()).lines().toList());
@@ -131,15 +139,41 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
             TestLog.placeOf(at).ifPresent(places::add);
         if (!places.isEmpty()) lines.add("");
         for (String place : places) lines.add("Your code threw " + place);
-        if (!wire.isEmpty()) lines.add("");
-        List<String> bytes = wire.lines().toList();
-        for (String line : bytes.subList(0, Math.min(bytes.size(), LONGEST_WIRE))) lines.add(shortened(line));
-        if (bytes.size() > LONGEST_WIRE) lines.add("    (" + (bytes.size() - LONGEST_WIRE) + " more lines)");
+        List<String> end = new ArrayList<>();
         List<String> warnings = failed.log().warnings();
-        if (!warnings.isEmpty()) lines.addAll(List.of("", "The proxy logged:"));
+        if (!warnings.isEmpty()) end.addAll(List.of("", "The proxy logged:"));
         for (String line : warnings.subList(0, Math.min(warnings.size(), MOST_WARNINGS)))
-            lines.add("    " + shortened(line));
+            end.add("    " + shortened(line));
+        if (!wire.isEmpty()) {
+            lines.add("");
+            addBytes(wire, Math.max(SHORTEST_WIRE, room - rows(lines) - rows(end)), lines);
+        }
+        lines.addAll(end);
         return lines;
+    }
+
+    private static void addBytes(String wire, int room, List<String> lines) {
+        List<String> all = wire.lines().map(Verdict::shortened).toList();
+        int shown = all.size();
+        while (rows(all.subList(0, shown)) > (shown == all.size() ? room : room - 1)) shown--;
+        lines.addAll(all.subList(0, shown));
+        if (shown < all.size()) lines.add("    (" + (all.size() - shown) + " more lines: press w)");
+    }
+
+    /** How many rows of a screen these lines take. */
+    static int rows(List<String> lines) {
+        return lines.stream()
+                        .flatMap(String::lines)
+                        .mapToInt(line -> Math.max(1, (line.length() + COLUMNS - 1) / COLUMNS))
+                        .sum()
+                + (int) lines.stream().filter(String::isEmpty).count();
+    }
+
+    /** What was and what should have been, without the lists of what is missing and of what is too much. */
+    static String once(String reason) {
+        return reason.replaceAll(
+                "(?s)\\nbut (some elements were not found|could not find the following elements|some elements were not expected|there were).*?(?=\\n\\nWhy: |$)",
+                "");
     }
 
     /** The beginning of a line that would fill the screen: a long field, or what Jetty says of all its parts. */

@@ -3,12 +3,14 @@ package pitfalls.step07;
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.support.Loopback.awaitIdleConnection;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
+import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.DynamicTest;
@@ -18,7 +20,9 @@ import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
 import pitfalls.support.Guard;
 import pitfalls.support.Headline;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream.Script;
 import pitfalls.support.Slow;
@@ -28,9 +32,6 @@ import pitfalls.support.Why;
 public interface StreamingContract extends LoopbackTest {
     /** Longer than the limits that these tests set, so that what is still open then is not subject to them. */
     Duration A_WHILE = Duration.ofMillis(200);
-
-    /** Longer than anything takes here that waits for nothing. */
-    Duration SOON = Duration.ofMillis(Integer.getInteger("soon", 2000));
 
     /** The head of a response in chunks. */
     String CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
@@ -59,17 +60,20 @@ public interface StreamingContract extends LoopbackTest {
     @Order(1)
     @Test
     default void the_head_of_a_response_does_not_wait_for_its_body() throws Exception {
+        var headSent = new Gate("the upstream has sent the head");
         var headArrived = new Gate("the client has received the head");
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
             connection.send(CHUNKED + "Content-Type: text/event-stream\r\n\r\n");
+            headSent.open();
             headArrived.await();
             connection.send("3\r\none\r\n0\r\n\r\n");
         });
         var client = loopback.connect(loopback.serve(newProxy(upstream.target())));
 
         client.sendRequest("GET /events");
-        assertThat(client.receivesNothingFor(SOON))
+        headSent.await();
+        assertThat(loopback.isSilent(client))
                 .as("whether the client waits for the head of a response that has no body yet")
                 .isFalse();
         var head = new RawMessage(client.receiveHead(), "", true);
@@ -118,20 +122,28 @@ public interface StreamingContract extends LoopbackTest {
                 connection.send("0\r\n\r\n");
             }
         });
-        var proxy = loopback.serve(newProxy(upstream.target()));
+        var proxy = newProxy(upstream.target());
+        var address = loopback.serve(proxy);
         try {
             for (int i = 1; i <= 70; i++) {
-                var stream = loopback.connect(proxy).sendRequest("GET /events");
-                assertThat(stream.receivesNothingFor(SOON))
+                var stream = loopback.connect(address).sendRequest("GET /events");
+                assertThat(waitsForAnother(stream, proxy.getHttpClient()))
                         .as("whether stream %d waits for another to end", i)
                         .isFalse();
             }
-            var response = loopback.connect(proxy).sendRequest("GET /other").receiveResponse();
+            var response = loopback.connect(address).sendRequest("GET /other").receiveResponse();
 
             assertThat(response.status()).as("the status of the response").isEqualTo(204);
         } finally {
             served.open();
         }
+    }
+
+    /** Whether nothing comes for that client because the proxy has no connection to its upstream left. */
+    private static boolean waitsForAnother(RawConnection client, HttpClient proxysClient) throws IOException {
+        while (client.receivesNothingFor(Duration.ofMillis(5)))
+            if (Loopback.hasNoConnectionLeft(proxysClient)) return true;
+        return false;
     }
 
     @Why("Without a limit, a slow upstream gets ever more connections, until it or the proxy gives "
