@@ -26,7 +26,7 @@ import pitfalls.workshop.Run.Status;
 public record Verdict(ExerciseFile exercise, List<String> complaints, List<Result> results, Duration time) {
     private static final int SCREEN = 50;
     private static final int COLUMNS = 100;
-    private static final int AROUND = 18; // rows of the screen for the list of the exercises, the score and the keys
+    private static final int AROUND = 21; // rows of the screen for the list of the exercises, the score and the keys
     private static final int SHORTEST_WIRE = 6;
     private static final int MOST_WARNINGS = 2;
     private static final int LONGEST_LINE = 96;

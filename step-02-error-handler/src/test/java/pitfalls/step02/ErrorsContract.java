@@ -315,7 +315,8 @@ public interface ErrorsContract extends LoopbackTest {
 
     @Why(
             "Jetty's own upload fails the request while its connection is read, and then the response is lost, once in some "
-                    + "thousand uploads. End the upload for its reader, and leave the connection alone.")
+                    + "thousand uploads. Return a ContentSourceRequestContent from newProxyToServerRequestContent whose fail() only "
+                    + "keeps the failure for its read().")
     @TestFactory
     default Stream<DynamicTest> an_upstream_that_dies_during_an_upload_is_not_the_fault_of_the_client() {
         return Stream.of("by FIN", "by RST")
