@@ -33,8 +33,10 @@ import pitfalls.step06.DirectedProxy;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 /** A real client and a real server of gRPC, with a proxy between them. */
+@Slow
 class GrpcTest {
     private static final long SOON_MS = 100;
 
