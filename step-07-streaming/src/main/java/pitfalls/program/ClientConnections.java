@@ -22,6 +22,7 @@ import org.eclipse.jetty.util.NanoTime;
 final class ClientConnections {
     private static final long PAUSE_MS = 50;
     private static final int NETWORK_BYTES = 8;
+    private static final int GENEROUS = 1000;
 
     private final int limit;
     private final Predicate<InetAddress> isExempt;
@@ -36,6 +37,11 @@ final class ClientConnections {
     ClientConnections(int limit, Predicate<InetAddress> isExempt) {
         this.limit = limit;
         this.isExempt = isExempt;
+    }
+
+    /** How many connections one client may have unless the operator says it: half of all, and as many as an office behind one address needs. */
+    static int defaultLimit(int all) {
+        return Math.min(all, Math.max(GENEROUS, all / 2));
     }
 
     /** Counts that connection, if there may be one more of its client. */

@@ -319,7 +319,7 @@ public final class ReverseProxy implements Callable<Integer> {
                     "Let one address have at most N of them; for IPv6, all of a /64 network count as one. One more is"
                             + " closed at once, unless another of the same client is idle and can be closed instead. Those in"
                             + " --trust-forwarded-from have no such limit: name a balancer in front there. Default: half of"
-                            + " --max-connections.")
+                            + " --max-connections, but not less than 1000.")
     private Integer maxConnectionsPerClient;
 
     @Option(
@@ -446,9 +446,11 @@ public final class ReverseProxy implements Callable<Integer> {
     private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {
         int most = descriptors.clients();
         int all = maxConnections == null ? most : Math.min(maxConnections, most);
-        int perClient = maxConnectionsPerClient == null ? Math.max(1, all / 2) : maxConnectionsPerClient;
+        int perClient = maxConnectionsPerClient == null ? ClientConnections.defaultLimit(all) : maxConnectionsPerClient;
         connector.setMaxConnections(all);
-        connector.setClientConnections(new ClientConnections(perClient, proxy::isTrustedPeer));
+        boolean mayHaveAll = perClient >= all; // then one more waits, as the limit for all has it
+        connector.setClientConnections(
+                new ClientConnections(perClient, address -> mayHaveAll || proxy.isTrustedPeer(address)));
     }
 
     private RequestLog newAccessLog() {

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.net.SocketFactory;
 import org.eclipse.jetty.io.EndPoint;
@@ -115,10 +116,12 @@ class ClientConnectionsTest implements LoopbackTest {
     }
 
     @Test
-    void unless_told_otherwise_one_client_may_have_half_of_all() throws Exception {
+    void unless_told_otherwise_one_client_may_have_half_of_all_and_a_thousand_in_any_case() throws Exception {
         serve(slowUpstream(), "--max-connections=100");
 
-        assertThat(connector.clientConnections().limit()).isEqualTo(50);
+        assertThat(connector.clientConnections().limit()).isEqualTo(100);
+        assertThat(IntStream.of(100, 1_500, 10_000).map(ClientConnections::defaultLimit))
+                .containsExactly(100, 1_000, 5_000);
     }
 
     private static InetAddress addressOf(String literal) {
