@@ -43,7 +43,10 @@ class Http2UpstreamTest implements LoopbackTest {
 
     private static ScriptedUpstream scripted(Script... scripts) throws Exception {
         return loopback.scripted(Stream.of(scripts)
-                .map(script -> (ScriptedUpstream.Script) connection -> script.play(Http2Peer.server(connection)))
+                .map(script -> (ScriptedUpstream.Script) connection -> {
+                    script.play(Http2Peer.server(connection));
+                    connection.awaitEnd(); // it ends with the proxy, and never while a response is read
+                })
                 .toArray(ScriptedUpstream.Script[]::new));
     }
 

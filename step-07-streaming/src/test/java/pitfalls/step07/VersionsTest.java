@@ -37,7 +37,10 @@ class VersionsTest implements LoopbackTest {
         }
 
         private ScriptedUpstream upstream(Script script) throws Exception {
-            return loopback.scripted(connection -> script.play(Side.upstream(upstreamIsHttp2, connection)));
+            return loopback.scripted(connection -> {
+                script.play(Side.upstream(upstreamIsHttp2, connection));
+                connection.awaitEnd(); // it ends with the proxy, and never while a response is read
+            });
         }
 
         private StreamingProxy proxy(ScriptedUpstream upstream) {
