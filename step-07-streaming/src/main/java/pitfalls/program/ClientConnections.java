@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
-import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.util.NanoTime;
 
 /**
@@ -105,12 +104,11 @@ final class ClientConnections {
             endPoints.removeIf(endPoint -> !endPoint.isOpen());
             if (endPoints.size() < limit) return true;
             var longest = endPoints.stream()
-                    .map(EndPoint::getConnection)
-                    .filter(connection -> connection instanceof ClientConnection client && client.isIdle())
-                    .map(ClientConnection.class::cast)
+                    .map(Drainable::of)
+                    .filter(connection -> connection != null && connection.isIdle())
                     .max((one, other) -> Long.compare(one.idleForMs(), other.idleForMs()));
             if (longest.isEmpty()) looked = NanoTime.now();
-            longest.ifPresent(ClientConnection::closeIfIdle);
+            longest.ifPresent(Drainable::closeIfIdle);
             return longest.isPresent();
         }
     }

@@ -6,9 +6,6 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
-import java.io.File;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -18,7 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
-import java.util.regex.Matcher;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -34,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import pitfalls.support.LogLines;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.TestAuthority;
 
@@ -59,14 +58,15 @@ class ClientTlsTest implements LoopbackTest {
         Files.writeString(folder.resolve("key.pem"), certificate.privateKeyPkcs8Pem());
     }
 
-    private URI serve(String target) throws Exception {
+    private URI serve(String target, String... more) throws Exception {
         var program = new ReverseProxy();
-        ReverseProxy.commandLine(program)
-                .parseArgs(
-                        "--listen=127.0.0.1:0",
-                        "--target=" + target,
-                        "--tls-certificate=" + folder.resolve("cert.pem"),
-                        "--tls-key=" + folder.resolve("key.pem"));
+        List<String> options = new ArrayList<>(List.of(
+                "--listen=127.0.0.1:0",
+                "--target=" + target,
+                "--tls-certificate=" + folder.resolve("cert.pem"),
+                "--tls-key=" + folder.resolve("key.pem")));
+        options.addAll(List.of(more));
+        ReverseProxy.commandLine(program).parseArgs(options.toArray(String[]::new));
         server = loopback.started(program.newServer());
         return server.getURI();
     }
@@ -111,6 +111,34 @@ class ClientTlsTest implements LoopbackTest {
         var client = loopback.connect(serve(targetOf(upstream)), TRUSTING.getSocketFactory());
 
         assertThat(client.sendRequest("GET /x").receiveResponse().body()).isEqualTo("hello");
+    }
+
+    @Test
+    void an_idle_connection_makes_room_for_another_of_the_same_client() throws Exception {
+        var upstream = loopback.upstream(ok().body("one"), ok().body("two"));
+        URI url = serve(targetOf(upstream), "--max-connections-per-client=1");
+        var idle = loopback.connect(url, TRUSTING.getSocketFactory());
+        idle.sendRequest("GET /first").receiveResponse();
+        awaitIdle();
+
+        var next = loopback.connect(url, TRUSTING.getSocketFactory())
+                .sendRequest("GET /next")
+                .receiveResponse();
+
+        assertThat(next.body()).isEqualTo("two");
+        assertThat(idle.ended()).isTrue();
+    }
+
+    private void awaitIdle() {
+        long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
+        boolean isIdle = false;
+        while (!isIdle && System.nanoTime() < deadline) {
+            isIdle = server.getConnectors()[0].getConnectedEndPoints().stream()
+                    .map(Drainable::of)
+                    .anyMatch(connection -> connection != null && connection.isIdle());
+            Thread.onSpinWait();
+        }
+        assertThat(isIdle).isTrue();
     }
 
     @TestFactory
@@ -190,28 +218,15 @@ class ClientTlsTest implements LoopbackTest {
         Files.writeString(
                 folder.resolve("other.pem"), TestAuthority.signed("127.0.0.1").privateKeyPkcs8Pem());
         String key = "--tls-key must be a file with an RSA, EC or EdDSA key in PEM form (PKCS#8, not encrypted), not ";
-        return Stream.of(
-                        "--tls-certificate=cert.pem >> --tls-certificate and --tls-key must be given together",
-                        "--tls-key=key.pem >> --tls-certificate and --tls-key must be given together",
-                        "--tls-certificate=text.pem --tls-key=key.pem >> --tls-certificate must be a file with certificates"
-                                + " in PEM form, not 'text.pem', which has no BEGIN CERTIFICATE",
-                        "--tls-certificate=no.pem --tls-key=key.pem >> --tls-certificate must be a file with certificates"
-                                + " in PEM form, not 'no.pem', which cannot be read",
-                        "--tls-certificate=cert.pem --tls-key=other.pem >> " + key
-                                + "'other.pem', which does not belong to the first certificate in 'cert.pem'")
-                .map(row -> row.split(" >> "))
-                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
-                    var err = new StringWriter();
-                    var program = ReverseProxy.commandLine(new ReverseProxy()).setErr(new PrintWriter(err));
-                    String options = "--target=:1 "
-                            + row[0].replaceAll(
-                                    "=(\\S+\\.pem)", "=" + Matcher.quoteReplacement(folder + File.separator) + "$1");
-
-                    int exitCode = program.execute(options.split(" "));
-
-                    assertThat(exitCode).isEqualTo(2);
-                    assertThat(err.toString().strip().replace(folder + File.separator, ""))
-                            .isEqualTo("reverse-proxy: " + row[1]);
-                }));
+        return BadPem.inFolder(
+                folder,
+                "--tls-certificate=cert.pem >> --tls-certificate and --tls-key must be given together",
+                "--tls-key=key.pem >> --tls-certificate and --tls-key must be given together",
+                "--tls-certificate=text.pem --tls-key=key.pem >> --tls-certificate must be a file with certificates"
+                        + " in PEM form, not 'text.pem', which has no BEGIN CERTIFICATE",
+                "--tls-certificate=no.pem --tls-key=key.pem >> --tls-certificate must be a file with certificates"
+                        + " in PEM form, not 'no.pem', which cannot be read",
+                "--tls-certificate=cert.pem --tls-key=other.pem >> " + key
+                        + "'other.pem', which does not belong to the first certificate in 'cert.pem'");
     }
 }

@@ -2,13 +2,9 @@ package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.regex.Matcher;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -139,47 +135,33 @@ class UpstreamTlsTest implements LoopbackTest {
         String certificate = "--upstream-certificate must be a file with certificates in PEM form, not ";
         String key =
                 "--upstream-key must be a file with an RSA, EC or EdDSA key in PEM form (PKCS#8, not encrypted), not ";
-        return Stream.of(
-                        "--upstream-ca=no.pem >> " + ca + "'no.pem', which cannot be read",
-                        "--upstream-ca=. >> " + ca + "'.', which cannot be read",
-                        "--upstream-ca=text.pem >> " + ca + "'text.pem', which has no BEGIN CERTIFICATE",
-                        "--upstream-ca=key.pem >> " + ca + "'key.pem', which has no BEGIN CERTIFICATE",
-                        "--upstream-ca=half.pem >> " + ca + "'half.pem', which has no BEGIN CERTIFICATE",
-                        "--upstream-ca=broken.pem >> " + ca + "'broken.pem', in which one is broken",
-                        "--upstream-ca=base64.pem >> " + ca + "'base64.pem', in which one is broken",
-                        "--upstream-certificate=cert.pem >> --upstream-certificate and --upstream-key must be given together",
-                        "--upstream-key=key.pem >> --upstream-certificate and --upstream-key must be given together",
-                        "--upstream-certificate=text.pem --upstream-key=key.pem >> " + certificate
-                                + "'text.pem', which has no BEGIN CERTIFICATE",
-                        "--upstream-certificate=shuffled.pem --upstream-key=key.pem >> " + certificate
-                                + "'shuffled.pem', in which one certificate is not signed by the next one",
-                        "--upstream-certificate=cert.pem --upstream-key=no.pem >> " + key
-                                + "'no.pem', which cannot be read",
-                        "--upstream-certificate=cert.pem --upstream-key=cert.pem >> " + key
-                                + "'cert.pem', which has no BEGIN PRIVATE KEY",
-                        "--upstream-certificate=cert.pem --upstream-key=rsa.pem >> " + key
-                                + "'rsa.pem', which has BEGIN RSA PRIVATE KEY: convert it with"
-                                + " 'openssl pkcs8 -topk8 -nocrypt -in rsa.pem'",
-                        "--upstream-certificate=cert.pem --upstream-key=locked.pem >> " + key
-                                + "'locked.pem', which has BEGIN ENCRYPTED PRIVATE KEY: convert it with"
-                                + " 'openssl pkcs8 -topk8 -nocrypt -in locked.pem'",
-                        "--upstream-certificate=cert.pem --upstream-key=other.pem >> " + key
-                                + "'other.pem', which does not belong to the first certificate in 'cert.pem'",
-                        "--upstream-certificate=cert.pem --upstream-key=elliptic.pem >> " + key
-                                + "'elliptic.pem', which does not belong to the first certificate in 'cert.pem'")
-                .map(row -> row.split(" >> "))
-                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
-                    var err = new StringWriter();
-                    var program = ReverseProxy.commandLine(new ReverseProxy()).setErr(new PrintWriter(err));
-                    String options = "--target=:1 "
-                            + row[0].replaceAll(
-                                    "=(\\S+\\.pem)", "=" + Matcher.quoteReplacement(folder + File.separator) + "$1");
-
-                    int exitCode = program.execute(options.split(" "));
-
-                    assertThat(exitCode).isEqualTo(2);
-                    assertThat(err.toString().strip().replace(folder + File.separator, ""))
-                            .isEqualTo("reverse-proxy: " + row[1]);
-                }));
+        return BadPem.inFolder(
+                folder,
+                "--upstream-ca=no.pem >> " + ca + "'no.pem', which cannot be read",
+                "--upstream-ca=. >> " + ca + "'.', which cannot be read",
+                "--upstream-ca=text.pem >> " + ca + "'text.pem', which has no BEGIN CERTIFICATE",
+                "--upstream-ca=key.pem >> " + ca + "'key.pem', which has no BEGIN CERTIFICATE",
+                "--upstream-ca=half.pem >> " + ca + "'half.pem', which has no BEGIN CERTIFICATE",
+                "--upstream-ca=broken.pem >> " + ca + "'broken.pem', in which one is broken",
+                "--upstream-ca=base64.pem >> " + ca + "'base64.pem', in which one is broken",
+                "--upstream-certificate=cert.pem >> --upstream-certificate and --upstream-key must be given together",
+                "--upstream-key=key.pem >> --upstream-certificate and --upstream-key must be given together",
+                "--upstream-certificate=text.pem --upstream-key=key.pem >> " + certificate
+                        + "'text.pem', which has no BEGIN CERTIFICATE",
+                "--upstream-certificate=shuffled.pem --upstream-key=key.pem >> " + certificate
+                        + "'shuffled.pem', in which one certificate is not signed by the next one",
+                "--upstream-certificate=cert.pem --upstream-key=no.pem >> " + key + "'no.pem', which cannot be read",
+                "--upstream-certificate=cert.pem --upstream-key=cert.pem >> " + key
+                        + "'cert.pem', which has no BEGIN PRIVATE KEY",
+                "--upstream-certificate=cert.pem --upstream-key=rsa.pem >> " + key
+                        + "'rsa.pem', which has BEGIN RSA PRIVATE KEY: convert it with"
+                        + " 'openssl pkcs8 -topk8 -nocrypt -in rsa.pem'",
+                "--upstream-certificate=cert.pem --upstream-key=locked.pem >> " + key
+                        + "'locked.pem', which has BEGIN ENCRYPTED PRIVATE KEY: convert it with"
+                        + " 'openssl pkcs8 -topk8 -nocrypt -in locked.pem'",
+                "--upstream-certificate=cert.pem --upstream-key=other.pem >> " + key
+                        + "'other.pem', which does not belong to the first certificate in 'cert.pem'",
+                "--upstream-certificate=cert.pem --upstream-key=elliptic.pem >> " + key
+                        + "'elliptic.pem', which does not belong to the first certificate in 'cert.pem'");
     }
 }
