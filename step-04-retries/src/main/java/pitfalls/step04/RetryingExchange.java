@@ -41,8 +41,6 @@ public class RetryingExchange extends Exchange {
     private final RandomGenerator random;
     private final Instant begin;
 
-    private final boolean replacesStaleConnections;
-
     /** Whether the policy permits more than one attempt. */
     final boolean mayRetry;
 
@@ -76,7 +74,6 @@ public class RetryingExchange extends Exchange {
         clock = proxy.clock;
         random = proxy.random;
         mayRetry = proxy.mayRetry;
-        replacesStaleConnections = proxy.replacesStaleConnections;
         begin = mayRetry ? clock.instant() : null;
         connecting = mayRetry ? new Connecting(policy) : null;
         if (mayRetry) {
@@ -145,7 +142,7 @@ public class RetryingExchange extends Exchange {
         boolean isSent = kind == ProxyError.CONNECTION_TERMINATED;
         boolean ended = isSent || kind == ProxyError.UNREACHABLE;
         return ended
-                && replacesStaleConnections
+                && proxy.replacesStaleConnections
                 && replacements == 0
                 && isUnansweredOnKeptConnection()
                 && proxyToServerRequest.getBody() == null

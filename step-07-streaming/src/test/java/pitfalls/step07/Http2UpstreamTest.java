@@ -103,7 +103,6 @@ class Http2UpstreamTest implements LoopbackTest {
         Script byGoAway = upstream -> {
             upstream.receive(HEADERS);
             upstream.goAway(0, Http2Peer.NO_ERROR);
-            upstream.connection().awaitEnd();
         };
         return Stream.of(
                 DynamicTest.dynamicTest("REFUSED_STREAM", () -> test.run(byReset)),
