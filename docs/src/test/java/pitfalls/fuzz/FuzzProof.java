@@ -7,14 +7,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The finished program under inputs that are wrong or strange, on demand and at night: {@code -Dseed=…} says which inputs,
- * {@code -Dinputs=…} how many, and {@code -Dinput=…} tries one again.
+ * The finished program under inputs that are wrong or strange. {@code -Dseed=…} makes other inputs, {@code -Dinputs=…} more of them, and
+ * {@code -Dinput=…} tries one again.
  */
-@EnabledIfSystemProperty(named = "seed", matches = "-?\\d+", disabledReason = "it runs with -Dseed=… only")
 @Timeout(600)
 class FuzzProof {
     private static final long SEED = Long.getLong("seed", 1);

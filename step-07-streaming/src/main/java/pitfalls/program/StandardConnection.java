@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.http.HttpCompliance;
 import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpField;
@@ -33,10 +34,26 @@ class StandardConnection extends HttpConnection {
     private static final Set<String> TRANSFER_CODINGS =
             Set.of("chunked", "gzip", "x-gzip", "deflate", "compress", "x-compress");
 
+    private final AtomicInteger calls = new AtomicInteger();
     private MessageHandler handler; // set while the superclass is constructed
 
     StandardConnection(HttpConfiguration configuration, Connector connector, EndPoint endPoint) {
         super(configuration, connector, endPoint);
+    }
+
+    /**
+     * Reads and serves requests, in one thread at a time. Jetty answers a request that it cannot read in a thread of its own. When the
+     * answer is sent, that thread has the connection read on, while the first one may not be done with the buffer: both would give it
+     * back, and two connections would then share it, and with it their clients' requests.
+     */
+    @Override
+    public final void onFillable() {
+        if (calls.getAndIncrement() > 0) return; // the thread that reads does so once more
+        int answered;
+        do {
+            answered = calls.get();
+            super.onFillable();
+        } while (!calls.compareAndSet(answered, 0));
     }
 
     @Override

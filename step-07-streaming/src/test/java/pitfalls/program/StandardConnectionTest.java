@@ -1,0 +1,104 @@
+package pitfalls.program;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.io.ManagedSelector;
+import org.eclipse.jetty.io.SocketChannelEndPoint;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import pitfalls.support.LoopbackTest;
+
+/**
+ * Which threads read from a client's connection. A request that cannot be read is answered in another thread than the one that has read it.
+ * In these tests, that one goes on when the answer is sent, and all is done that follows from it.
+ */
+class StandardConnectionTest implements LoopbackTest {
+    private final Threads threads = new Threads();
+
+    @Nested
+    class Broken {
+        @Test
+        void while_one_thread_reads_a_connection_of_Jetty_another_one_begins_to() throws Exception {
+            sendUnreadableRequest(new HttpConnectionFactory());
+
+            assertThat(threads.hasReadMeanwhile).isTrue();
+        }
+    }
+
+    @Nested
+    class Fixed {
+        @Test
+        void one_thread_at_a_time_reads_a_connection() throws Exception {
+            sendUnreadableRequest(new ClientConnectionFactory(Duration.ZERO));
+
+            assertThat(threads.hasReadMeanwhile).isFalse();
+        }
+    }
+
+    private void sendUnreadableRequest(HttpConnectionFactory connections) throws Exception {
+        var server = new Server(threads);
+        var connector = new ServerConnector(server, connections) {
+            @Override
+            protected SocketChannelEndPoint newEndPoint(
+                    SocketChannel channel, ManagedSelector selector, SelectionKey key) {
+                return new SocketChannelEndPoint(channel, selector, key, getScheduler()) {
+                    @Override
+                    public int fill(ByteBuffer buffer) throws IOException {
+                        threads.onRead();
+                        return super.fill(buffer);
+                    }
+                };
+            }
+        };
+        connector.setHost("127.0.0.1");
+        server.addConnector(connector);
+        loopback.started(server);
+        var client = loopback.connect(URI.create("http://127.0.0.1:" + connector.getLocalPort()));
+
+        String answer =
+                client.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").receiveToEnd();
+
+        assertThat(answer).startsWith("HTTP/1.1 400 ");
+        assertThat(threads.answered).succeedsWithin(Duration.ofSeconds(5));
+    }
+
+    /** The server's threads. They are those of Jetty until one of them, which reads, has another one answer. */
+    private static final class Threads extends QueuedThreadPool {
+        final CompletableFuture<Void> answered = new CompletableFuture<>();
+        volatile boolean hasReadMeanwhile;
+        private volatile Thread reader;
+        private volatile boolean answering;
+
+        void onRead() {
+            if (answering) hasReadMeanwhile = true;
+            else reader = Thread.currentThread();
+        }
+
+        @Override
+        public boolean tryExecute(Runnable answer) {
+            if (Thread.currentThread() != reader || answered.isDone()) return super.tryExecute(answer);
+            answering = true;
+            CompletableFuture.runAsync(answer, task -> new Thread(task).start()).join();
+            answering = false;
+            return answered.complete(null);
+        }
+
+        /** What follows from the answer is done at once. */
+        @Override
+        public void execute(Runnable task) {
+            if (answering) task.run();
+            else super.execute(task);
+        }
+    }
+}
