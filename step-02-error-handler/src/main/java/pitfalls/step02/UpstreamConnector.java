@@ -8,7 +8,6 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import javax.net.ssl.SSLEngine;
 import org.eclipse.jetty.client.transport.internal.HttpConnectionOverHTTP;
-import org.eclipse.jetty.io.ByteBufferPool;
 import org.eclipse.jetty.io.ClientConnectionFactory;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.EndPoint;
@@ -27,12 +26,6 @@ import org.eclipse.jetty.util.thread.Scheduler;
  * <p>Only a connection that serves a request fails like this. An idle one may end in any way, and the pool lets go of it.
  */
 final class UpstreamConnector extends ClientConnector {
-
-    /** Called when the client starts. */
-    @Override
-    public void setByteBufferPool(ByteBufferPool pool) {
-        super.setByteBufferPool(new UpstreamBuffers(pool));
-    }
 
     @Override
     protected EndPoint newEndPoint(SelectableChannel channel, ManagedSelector selector, SelectionKey key) {

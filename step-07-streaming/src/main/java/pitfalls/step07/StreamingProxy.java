@@ -78,14 +78,9 @@ public class StreamingProxy extends DirectedProxy {
         }
 
         @Override
-        public void onHeaders(org.eclipse.jetty.client.Response response) {
-            super.onHeaders(response);
-            Trailers.passOn(exchange, response);
-        }
-
-        @Override
         public void onContentSource(org.eclipse.jetty.client.Response response, Content.Source source) {
             if (body == null) {
+                Trailers.passOn(exchange, response);
                 long length = response.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
                 body = exchange.head.new Body(source, length, exchange.silence, exchange.endWatch);
             }
@@ -269,6 +264,7 @@ public class StreamingProxy extends DirectedProxy {
         super.configureHttpClient(httpClient);
         httpClient.setMaxConnectionsPerDestination(maxUpstreamConnections);
         httpClient.setIdleTimeout(timeouts.response().toMillis());
+        httpClient.setByteBufferPool(new UpstreamBuffers());
         httpClient.getHttpClientTransport().setInvocationType(InvocationType.NON_BLOCKING);
     }
 

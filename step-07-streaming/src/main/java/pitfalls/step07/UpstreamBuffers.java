@@ -1,5 +1,6 @@
-package pitfalls.step02;
+package pitfalls.step07;
 
+import org.eclipse.jetty.io.ArrayByteBufferPool;
 import org.eclipse.jetty.io.ByteBufferPool;
 import org.eclipse.jetty.io.RetainableByteBuffer;
 
@@ -9,8 +10,16 @@ import org.eclipse.jetty.io.RetainableByteBuffer;
  * read. By then the buffer may be in other hands: another request would be a 500, or never arrive as a whole.
  */
 final class UpstreamBuffers extends ByteBufferPool.Wrapper {
+    private static final int SIZES = 2048; // the sizes, the largest one and the number are those of Jetty's client
+    private static final int LARGEST = 64 * 1024;
+    private static final int KEPT_OF_EACH_SIZE = 100;
 
-    /** Takes the memory from that pool. */
+    /** Buffers over a pool of their own. */
+    UpstreamBuffers() {
+        this(new ArrayByteBufferPool(0, SIZES, LARGEST, KEPT_OF_EACH_SIZE));
+    }
+
+    /** Buffers over that pool. */
     UpstreamBuffers(ByteBufferPool pool) {
         super(pool);
     }

@@ -1,4 +1,4 @@
-package pitfalls.step02;
+package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -20,7 +20,7 @@ class UpstreamBuffersTest implements LoopbackTest {
 
     @Test
     void a_buffer_of_the_proxys_client_is_not() throws Exception {
-        var proxy = new ErrorHandlingProxy(loopback.refusing());
+        var proxy = new StreamingProxy(loopback.refusing());
         loopback.serve(proxy);
 
         assertThat(remainingAfterALateClear(proxy.getHttpClient().getByteBufferPool()))
