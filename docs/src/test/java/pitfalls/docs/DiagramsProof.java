@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Properties;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Each diagram can be drawn: Mermaid draws them all in a browser. */
 class DiagramsProof {
-    private static final String MERMAID = "META-INF/resources/webjars/mermaid/11.6.0/dist/mermaid.min.js";
+    private static final String MERMAID_POM = "META-INF/maven/org.webjars.npm/mermaid/pom.properties";
     private static final Pattern TOLD = Pattern.compile("<p>([^<]*)</p>");
 
     /**
@@ -72,11 +73,18 @@ class DiagramsProof {
     }
 
     private static Path write(Path folder, List<Diagram> diagrams) throws IOException {
-        try (InputStream mermaid = DiagramsProof.class.getClassLoader().getResourceAsStream(MERMAID)) {
-            assumeTrue(mermaid != null, "To prove this, run with -Pproof");
-            Files.copy(mermaid, folder.resolve("mermaid.js"));
+        ClassLoader classes = DiagramsProof.class.getClassLoader();
+        var mermaid = new Properties();
+        try (InputStream pom = classes.getResourceAsStream(MERMAID_POM)) {
+            assumeTrue(pom != null, "To prove this, run with -Pproof");
+            mermaid.load(pom);
         }
-        var script =
+        String script = "META-INF/resources/webjars/mermaid/" + mermaid.getProperty("version") + "/dist/mermaid.min.js";
+        try (InputStream code = classes.getResourceAsStream(script)) {
+            assertThat(code).as(script).isNotNull();
+            Files.copy(code, folder.resolve("mermaid.js"));
+        }
+        var drawing =
                 new StringBuilder("<!DOCTYPE html><meta charset=utf-8><body><script src=mermaid.js></script><script>\n"
                         + "mermaid.initialize({startOnLoad: false});\n"
                         + "async function draw(id, place, text) {\n"
@@ -85,7 +93,7 @@ class DiagramsProof {
                         + "  catch (e) { result = ': ' + e.message; }\n"
                         + "  const told = document.createElement('p'); told.textContent = place + result; document.body.append(told);\n"
                         + "}\n(async () => {\n");
-        IntStream.range(0, diagrams.size()).forEach(i -> script.append("await draw('d")
+        IntStream.range(0, diagrams.size()).forEach(i -> drawing.append("await draw('d")
                 .append(i)
                 .append("', `")
                 .append(diagrams.get(i).place())
@@ -93,7 +101,7 @@ class DiagramsProof {
                 .append(diagrams.get(i).text())
                 .append("`);\n"));
         Path page = folder.resolve("diagrams.html");
-        Files.write(page, script.append("})();\n</script>").toString().getBytes(UTF_8));
+        Files.write(page, drawing.append("})();\n</script>").toString().getBytes(UTF_8));
         return page;
     }
 }
