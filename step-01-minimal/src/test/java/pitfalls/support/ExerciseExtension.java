@@ -22,6 +22,9 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     /** The parameter with which the fine print runs, too. */
     static final String BONUS = "bonus";
 
+    /** The parameter with which it runs whether the lesson is green or not. */
+    static final String ALL = "all";
+
     /** Who waits for a test that fails does not want to wait for each of its rows. */
     private static final boolean IS_IMPATIENT = System.getProperty("patience") != null;
 
@@ -32,6 +35,7 @@ final class ExerciseExtension implements InvocationInterceptor, ExecutionConditi
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext test) {
         if (test.getTestMethod().isEmpty() || isLesson(test)) return ConditionEvaluationResult.enabled("");
+        if (test.getConfigurationParameter(ALL).isPresent()) return ConditionEvaluationResult.enabled("");
         if (lessonFailed) return ConditionEvaluationResult.disabled("fine print, for when the tests above are green");
         return test.getConfigurationParameter(BONUS).isPresent()
                 ? ConditionEvaluationResult.enabled("")

@@ -61,6 +61,16 @@ public final class Loopback implements AfterEachCallback {
 
     private final Deque<AutoCloseable> started = new ArrayDeque<>();
     private RawConnection lastClient;
+    private Translation translation;
+
+    /** Lets the tests' clients, whose bytes are those of HTTP/1.1, speak another version to their servers. */
+    public interface Translation {
+        /** What a server has to speak besides HTTP/1.1. */
+        ConnectionFactory protocol(HttpConfiguration http);
+
+        /** Translates what passes between these two connections, until one of them ends. */
+        void play(RawConnection client, RawConnection server) throws Exception;
+    }
 
     /** An upstream that gives these answers, in this order; a request beyond the last one waits. */
     public MockWebServer upstream(MockResponse.Builder... answers) throws IOException {
@@ -97,6 +107,13 @@ public final class Loopback implements AfterEachCallback {
         return client.getDestinations().stream()
                 .map(destination -> ((HttpDestination) destination).getConnectionPool())
                 .anyMatch(pool -> ((AbstractConnectionPool) pool).getIdleConnectionCount() > 0);
+    }
+
+    /** Whether a proxy's client has a connection to an upstream that it would use for another request. */
+    public static boolean hasConnection(HttpClient client) {
+        return client.getDestinations().stream()
+                .map(destination -> ((HttpDestination) destination).getConnectionPool())
+                .anyMatch(pool -> !pool.isEmpty());
     }
 
     /** Whether a request waits in a proxy's client, all of whose connections to an upstream are in use. */
@@ -181,10 +198,18 @@ public final class Loopback implements AfterEachCallback {
         return serveOn("127.0.0.1", handler, protocols);
     }
 
+    /** From now on all clients speak as this translates it; {@code null} for HTTP/1.1. */
+    public void translate(Translation translation) {
+        this.translation = translation;
+    }
+
     /** The same on another loopback address, such as {@code [::1]}. */
     public URI serveOn(String address, Handler handler, ConnectionFactory... protocols) throws Exception {
         var server = new Server(new QueuedThreadPool(64, 2));
         var connector = new ServerConnector(server, 1, 1, protocols);
+        var http1 = connector.getConnectionFactory(HttpConnectionFactory.class);
+        if (translation != null && http1 != null)
+            connector.addConnectionFactory(translation.protocol(http1.getHttpConfiguration()));
         connector.setHost(address);
         server.addConnector(connector);
         server.setHandler(handler);
@@ -247,7 +272,13 @@ public final class Loopback implements AfterEachCallback {
 
     /** A raw client's connection to that server. */
     public RawConnection connect(URI server) throws IOException {
-        return connect(server, SocketFactory.getDefault());
+        if (translation == null) return connect(server, SocketFactory.getDefault());
+        var translator = scripted(client -> {
+            try (var direct = new RawConnection(new Socket(server.getHost(), server.getPort()))) {
+                translation.play(client, direct);
+            }
+        });
+        return connect(URI.create(translator.target()), SocketFactory.getDefault());
     }
 
     /** The same through a socket of that factory's, for TLS. */

@@ -30,7 +30,8 @@ public final class RawConnection implements Closeable {
     private final ByteArrayOutputStream sent = new ByteArrayOutputStream();
     private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
-    RawConnection(Socket socket) throws IOException {
+    /** A connection whose bytes are those of this socket. */
+    public RawConnection(Socket socket) throws IOException {
         this(socket, socket);
     }
 
@@ -120,6 +121,13 @@ public final class RawConnection implements Closeable {
         return new String(bytes, ISO_8859_1);
     }
 
+    /** What has arrived, that many bytes at most, and one at least; empty at the end of the connection. */
+    public String receiveSome(int length) throws IOException {
+        byte[] bytes = new byte[length];
+        int count = in.read(bytes);
+        return count < 0 ? "" : new String(bytes, 0, count, ISO_8859_1);
+    }
+
     /** Reads that many bytes, and forgets them. */
     public void skip(long length) throws IOException {
         in.skipNBytes(length);
@@ -131,7 +139,7 @@ public final class RawConnection implements Closeable {
     }
 
     /** Waits for the first byte, and leaves it to be read; false if the connection ends without one. */
-    boolean begins() throws IOException {
+    public boolean begins() throws IOException {
         in.mark(1);
         boolean begins = in.read() >= 0;
         in.reset();

@@ -88,6 +88,11 @@ public final class Run {
         return repeated(tests, DiscoverySelectors.selectClass(tests));
     }
 
+    /** The same of all tests of that class, also where a headline fails; once. */
+    public static List<Result> ofAll(Class<?> tests) {
+        return launched(Map.of("all", "true"), DiscoverySelectors.selectClass(tests));
+    }
+
     /** The same of the headlines and guards alone, once. */
     public static List<Result> ofLesson(Class<?> tests) {
         return launched(Map.of(), lessonAnd(tests, ""));

@@ -226,7 +226,7 @@ public class Exchange extends Callback.Nested {
     protected final boolean isUnansweredOnKeptConnection() {
         var request = proxyToServerRequest;
         return request != null
-                && request.getConnection() instanceof UpstreamConnection kept
+                && request.getConnection() instanceof KeptConnection kept
                 && kept.isUnansweredSince(clientToProxyRequest.getHeadersNanoTime());
     }
 

@@ -20,7 +20,7 @@ import org.eclipse.jetty.util.NanoTime;
  *
  * <p>If it ends while a request's body is being sent, it still passes on a response that the upstream has sent before.
  */
-final class UpstreamConnection extends HttpConnectionOverHTTP {
+final class UpstreamConnection extends HttpConnectionOverHTTP implements KeptConnection {
     private final long opened = NanoTime.now();
     private final Object lock = new Object();
     private boolean mayBeReleased;
@@ -56,8 +56,8 @@ final class UpstreamConnection extends HttpConnectionOverHTTP {
         };
     }
 
-    /** Whether this connection was open at that time already, and nothing has come on it but responses to earlier requests. */
-    boolean isUnansweredSince(long nanoTime) {
+    @Override
+    public boolean isUnansweredSince(long nanoTime) {
         return NanoTime.isBefore(opened, nanoTime) && getBytesIn() == bytesOfResponses;
     }
 

@@ -91,6 +91,11 @@ final class ReplayableBody {
         copy.writeBytes(bytes);
     }
 
+    /** Lets go of the copy, as no other attempt will follow. What the attempt under way has still to read of it stays. */
+    synchronized void keepNoMore() {
+        if (current.position >= copy.size()) forget();
+    }
+
     private void forget() {
         memory.release(copy.size());
         copy = new ByteArrayOutputStream(0);

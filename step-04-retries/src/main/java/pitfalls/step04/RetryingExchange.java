@@ -97,7 +97,9 @@ public class RetryingExchange extends Exchange {
         if (body == null) {
             int bytesToKeep = bytesToKeep(proxyToServerRequest);
             body = new ReplayableBody(client.get(), bytesToKeep, memory);
+            if (!mayRetry) atEnd.push(body::release);
         }
+        if (!mayRetry) proxyToServerRequest.onResponseBegin(response -> body.keepNoMore()); // it has been carried out
         return body.newAttempt();
     }
 
@@ -106,7 +108,8 @@ public class RetryingExchange extends Exchange {
         Outcome worst = proxy.mayBeRefused(proxyToServerRequest) ? Outcome.NOT_PROCESSED : Outcome.DIED;
         Verdict verdict = policy.verdict(1, worst, method, hasIdempotencyKey(proxyToServerRequest), true);
         int limit = policy.bufferSize();
-        return verdict instanceof Again && clientToProxyRequest.getLength() <= limit ? limit : 0;
+        boolean isWanted = verdict instanceof Again || worst == Outcome.NOT_PROCESSED && proxy.replacesStaleConnections;
+        return isWanted && clientToProxyRequest.getLength() <= limit ? limit : 0;
     }
 
     /** Whether the upstream gets a key: a client may have named it in {@code Connection}. */
@@ -125,7 +128,8 @@ public class RetryingExchange extends Exchange {
         if (onStatus != null) return onStatus;
         if (metStaleConnection(kind)) {
             replacements = 1;
-            LOG.info("the connection had gone stale, {} for {}: sent again {}", kind.type(), subject(), label());
+            String why = kind == ProxyError.NOT_PROCESSED ? "nothing was carried out" : "the connection had gone stale";
+            LOG.info("{}, {} for {}: sent again {}", why, kind.type(), subject(), label());
             return new Again(Duration.ZERO);
         }
         boolean canHelp = mayRetry && outcome != null && !proxyToClientResponse.isCommitted();
@@ -134,20 +138,21 @@ public class RetryingExchange extends Exchange {
     }
 
     /**
-     * Whether the upstream closed a kept connection while the request was on its way. That says nothing about how the upstream is,
-     * so it counts as no failure, and neither the policy nor the budget is asked. It happens to a request once: the next connection
-     * is a fresh one.
+     * Whether the upstream closed a kept connection while the request was on its way, or has said that it did nothing with it. That says
+     * nothing about how the upstream is, so it counts as no failure, and neither the policy nor the budget is asked. It happens to a
+     * request once: the next connection is a fresh one.
      */
     private boolean metStaleConnection(ProxyError.Kind kind) {
+        boolean mayReplace =
+                proxy.replacesStaleConnections && replacements == 0 && !proxyToClientResponse.isCommitted();
+        if (!mayReplace) return false;
+        if (kind == ProxyError.NOT_PROCESSED) return body == null || body.isReplayable();
         boolean isSent = kind == ProxyError.CONNECTION_TERMINATED;
         boolean ended = isSent || kind == ProxyError.UNREACHABLE;
         return ended
-                && proxy.replacesStaleConnections
-                && replacements == 0
                 && isUnansweredOnKeptConnection()
                 && proxyToServerRequest.getBody() == null
-                && (!isSent || RetryPolicy.IDEMPOTENT.contains(clientToProxyRequest.getMethod()))
-                && !proxyToClientResponse.isCommitted();
+                && (!isSent || RetryPolicy.IDEMPOTENT.contains(clientToProxyRequest.getMethod()));
     }
 
     /** Called with the head of a response: stops one with a status that is tried again, before it is passed on. */

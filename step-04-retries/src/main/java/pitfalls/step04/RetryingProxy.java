@@ -100,7 +100,8 @@ public class RetryingProxy extends UrlNormalizingProxy {
         var exchange = RetryingExchange.of(clientToProxyRequest);
         Supplier<org.eclipse.jetty.client.Request.Content> client = () ->
                 super.newProxyToServerRequestContent(clientToProxyRequest, proxyToClientResponse, proxyToServerRequest);
-        return exchange.mayRetry ? exchange.body(client, proxyToServerRequest) : client.get();
+        boolean mayBeSentAgain = exchange.mayRetry || replacesStaleConnections && mayBeRefused(proxyToServerRequest);
+        return mayBeSentAgain ? exchange.body(client, proxyToServerRequest) : client.get();
     }
 
     @Override
@@ -177,7 +178,9 @@ public class RetryingProxy extends UrlNormalizingProxy {
     /**
      * Sets whether a request is sent again, once and on a fresh connection, if it was given a connection that the upstream was
      * just closing. Only idempotent requests without a body are (RFC 9110, section 9.2.2), and only if nothing of a response came.
-     * It needs no {@link RetryPolicy}. Set it before the proxy is started.
+     * Over HTTP/2, whatever the upstream says that it did nothing with is sent again as well, once, whatever its method, if its body fits
+     * into {@link RetryPolicy#bufferSize()} (RFC 9113, section 8.7). It needs no {@link RetryPolicy} that permits more attempts. Set it
+     * before the proxy is started.
      *
      * @param replacesStaleConnections {@code false} if no request may ever reach an upstream twice without a policy
      */

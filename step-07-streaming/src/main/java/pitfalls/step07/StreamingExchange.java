@@ -22,6 +22,7 @@ final class StreamingExchange extends DirectedExchange {
     final Timeouts limits;
     private final ClientWatch watch;
     private volatile boolean watching = true;
+    private ClientStream clientStream;
 
     /** The limit for the upstream of the attempt under way. */
     volatile UpstreamSilence silence;
@@ -62,7 +63,7 @@ final class StreamingExchange extends DirectedExchange {
             atEnd.push(() -> stream.setIdleTimeout(betweenRequests));
             if (!isHttp2) return stream;
             var connection = clientToProxyRequest.getConnectionMetaData().getConnection();
-            var clientStream = new ClientStream(stream, connection);
+            clientStream = new ClientStream(stream, connection);
             if (clientStream.hasEnded()) onClientLeft(new EofException("the client has left"));
             return clientStream;
         });
@@ -95,12 +96,15 @@ final class StreamingExchange extends DirectedExchange {
         watch.begin(proxy.watchDelay);
     }
 
-    /** A call of gRPC ends with a status in trailers. Without it, the caller would be told that somebody has cancelled it. */
+    /**
+     * A call of gRPC ends with a status in trailers, behind the message that is being written. Without it, the caller would be told
+     * that somebody has cancelled it.
+     */
     @Override
     protected boolean endWith(ProxyError error) {
         if (error.isClientFault() || !Grpc.canEnd(clientToProxyRequest, proxyToClientResponse)) return false;
         callError = error;
-        proxyToClientResponse.write(true, BufferUtil.EMPTY_BUFFER, this);
+        clientStream.whenWritten(() -> proxyToClientResponse.write(true, BufferUtil.EMPTY_BUFFER, this));
         return true;
     }
 

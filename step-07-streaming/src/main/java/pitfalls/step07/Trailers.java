@@ -4,6 +4,7 @@ import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
+import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -55,7 +56,8 @@ final class Trailers {
         HttpFields header = serverToProxyResponse.getHeaders();
         boolean hasPlace = header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)
                 || serverToProxyResponse.getVersion() == HttpVersion.HTTP_2
-                        && (!header.contains(HttpHeader.CONTENT_LENGTH) || isHttp2(exchange));
+                        && (!header.contains(HttpHeader.CONTENT_LENGTH) || isHttp2(exchange))
+                        && !HttpMethod.HEAD.is(exchange.clientToProxyRequest.getMethod());
         if (!hasPlace || !understoodBy(exchange)) return;
         proxyToClientResponse.setTrailersSupplier(() -> {
             ProxyError error = ((StreamingExchange) exchange).callError;

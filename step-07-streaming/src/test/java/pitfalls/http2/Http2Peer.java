@@ -6,12 +6,16 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.MetaData;
 import org.eclipse.jetty.http2.hpack.HpackDecoder;
 import org.eclipse.jetty.http2.hpack.HpackException;
 import org.eclipse.jetty.util.NanoTime;
+import pitfalls.support.Loopback;
 import pitfalls.support.RawConnection;
 
 /**
@@ -41,11 +45,16 @@ public final class Http2Peer {
     public static final int ENHANCE_YOUR_CALM = 11;
 
     private static final String PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    private static final int DEFAULT_WINDOW = 65_535;
+    private static final int MAX_FRAME = 16_384;
+    private static final int INITIAL_WINDOW_SIZE = 4;
     private static final byte[] BIG_WINDOW = {0x3f, 0, 0, 0};
 
     private final RawConnection connection;
     private final HpackDecoder decoder = new HpackDecoder(1 << 20, NanoTime::now);
     private boolean givesWindows = true;
+    private final Map<Integer, Integer> windows = new HashMap<>();
+    private int firstWindow = DEFAULT_WINDOW;
 
     private Http2Peer(RawConnection connection) {
         this.connection = connection;
@@ -118,7 +127,7 @@ public final class Http2Peer {
     }
 
     /** Sends this frame and nothing else. */
-    public Http2Peer send(int type, int flags, int stream, byte[] payload) throws IOException {
+    public synchronized Http2Peer send(int type, int flags, int stream, byte[] payload) throws IOException {
         var frame = ByteBuffer.allocate(9 + payload.length);
         frame.put((byte) (payload.length >> 16)).putShort((short) payload.length);
         frame.put((byte) type).put((byte) flags).putInt(stream).put(payload);
@@ -127,8 +136,16 @@ public final class Http2Peer {
     }
 
     /** Sends a header with these fields, such as {@code :method: GET}. */
-    public Http2Peer headers(int stream, boolean last, String... fields) throws IOException {
-        return send(HEADERS, END_HEADERS | (last ? END_STREAM : 0), stream, block(fields));
+    public synchronized Http2Peer headers(int stream, boolean last, String... fields) throws IOException {
+        byte[] block = block(fields);
+        int length = Math.min(block.length, MAX_FRAME);
+        int end = length == block.length ? END_HEADERS : 0;
+        send(HEADERS, end | (last ? END_STREAM : 0), stream, Arrays.copyOf(block, length));
+        for (int at = length; at < block.length; at += MAX_FRAME) {
+            int to = Math.min(block.length, at + MAX_FRAME);
+            send(CONTINUATION, to == block.length ? END_HEADERS : 0, stream, Arrays.copyOfRange(block, at, to));
+        }
+        return this;
     }
 
     /** Sends the header of a request that has no body. */
@@ -151,6 +168,56 @@ public final class Http2Peer {
     /** Sends a piece of a body. */
     public Http2Peer data(int stream, String text, boolean last) throws IOException {
         return send(DATA, last ? END_STREAM : 0, stream, text.getBytes(ISO_8859_1));
+    }
+
+    /** Sends a piece of a body when the other end has room for it, of which another thread is told while it receives. */
+    public void dataInWindow(int stream, String text) throws IOException, InterruptedException {
+        for (int at = 0; at < text.length(); ) {
+            int room = takeRoom(stream, Math.min(text.length() - at, MAX_FRAME));
+            data(stream, text.substring(at, at + room), false);
+            at += room;
+        }
+    }
+
+    private int takeRoom(int stream, int wanted) throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
+        synchronized (windows) {
+            while (true) {
+                int room = Math.min(wanted, Math.min(window(0), window(stream)));
+                if (room > 0) {
+                    windows.put(0, window(0) - room);
+                    windows.put(stream, window(stream) - room);
+                    return room;
+                }
+                if (System.nanoTime() >= deadline) throw new IOException("the other end takes no more");
+                windows.wait(100);
+            }
+        }
+    }
+
+    private int window(int stream) {
+        return windows.getOrDefault(stream, stream == 0 ? DEFAULT_WINDOW : firstWindow);
+    }
+
+    private void onWindow(int stream, int more) {
+        synchronized (windows) {
+            windows.put(stream, window(stream) + more);
+            windows.notifyAll();
+        }
+    }
+
+    private void onSettings(ByteBuffer settings) {
+        synchronized (windows) {
+            while (settings.hasRemaining()) {
+                boolean isWindow = settings.getShort() == INITIAL_WINDOW_SIZE;
+                int value = settings.getInt();
+                if (!isWindow) continue;
+                int more = value - firstWindow;
+                firstWindow = value;
+                windows.replaceAll((stream, window) -> stream == 0 ? window : window + more);
+            }
+            windows.notifyAll();
+        }
     }
 
     /** Ends a stream with this error. */
@@ -206,25 +273,36 @@ public final class Http2Peer {
                     return new Frame(type, flags, stream, fields(payload, flags));
                 }
                 case DATA -> {
-                    if (givesWindows && length > 0) {
-                        byte[] taken = ByteBuffer.allocate(4).putInt(length).array();
-                        answer(WINDOW_UPDATE, 0, 0, taken);
-                        if ((flags & END_STREAM) == 0) answer(WINDOW_UPDATE, 0, stream, taken);
-                    }
+                    if (givesWindows) giveWindow(stream, length, (flags & END_STREAM) != 0);
                     return new Frame(type, flags, stream, payload);
                 }
                 case RST_STREAM, GOAWAY -> {
                     return new Frame(type, flags, stream, payload);
                 }
                 case SETTINGS -> {
-                    if ((flags & ACK) == 0) answer(SETTINGS, ACK, 0, new byte[0]);
+                    if ((flags & ACK) == 0) {
+                        onSettings(ByteBuffer.wrap(payload.getBytes(ISO_8859_1)));
+                        answer(SETTINGS, ACK, 0, new byte[0]);
+                    }
                 }
                 case PING -> {
                     if ((flags & ACK) == 0) answer(PING, ACK, 0, payload.getBytes(ISO_8859_1));
                 }
-                default -> {} // windows, which are large enough
+                case WINDOW_UPDATE ->
+                    onWindow(
+                            stream,
+                            ByteBuffer.wrap(payload.getBytes(ISO_8859_1)).getInt());
+                default -> {}
             }
         }
+    }
+
+    /** Says that so much of a body was taken, which a peer that {@link #keepWindows() keeps windows} does not say by itself. */
+    public void giveWindow(int stream, int length, boolean last) {
+        if (length == 0) return; // it must say something (RFC 9113, section 6.9)
+        byte[] taken = ByteBuffer.allocate(4).putInt(length).array();
+        answer(WINDOW_UPDATE, 0, 0, taken);
+        if (!last) answer(WINDOW_UPDATE, 0, stream, taken);
     }
 
     /** The other end may have ended the connection already, and said why. */

@@ -268,6 +268,11 @@ class Http2ClientsTest implements LoopbackTest {
                         "proxy-connection: close",
                         "upgrade: h2c",
                         "te: gzip",
+                        "content-length: +0",
+                        "content-length: -1",
+                        "content-length: 0, 0",
+                        "content-length: x",
+                        "content-length: ",
                         "host: evil.example")
                 .map(field -> DynamicTest.dynamicTest(
                         field.replace("\r", "CR").replace("\n", "LF").replace("\0", "NUL"), () -> {

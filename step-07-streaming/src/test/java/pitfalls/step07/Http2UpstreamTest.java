@@ -1,6 +1,7 @@
 package pitfalls.step07;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.http2.Http2Peer.DATA;
 import static pitfalls.http2.Http2Peer.HEADERS;
 import static pitfalls.http2.Http2Peer.RST_STREAM;
 
@@ -9,8 +10,10 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import okhttp3.Protocol;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
@@ -25,6 +28,7 @@ import pitfalls.http2.Http2Peer.Frame;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.support.Gate;
+import pitfalls.support.LogLines;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
@@ -35,6 +39,7 @@ import pitfalls.support.TestAuthority;
 /** What only an upstream that speaks HTTP/2 can do. */
 class Http2UpstreamTest implements LoopbackTest {
     private static final int MAX_CONCURRENT_STREAMS = 3;
+    private static final int INITIAL_WINDOW_SIZE = 4;
 
     /** The upstream's part on one connection. */
     private interface Script {
@@ -90,49 +95,66 @@ class Http2UpstreamTest implements LoopbackTest {
     }
 
     private interface Refusal {
-        void run(Script script) throws Exception;
+        void run(boolean isGoAway) throws Exception;
     }
 
     /** How an upstream says that it did nothing with a request. */
     private static Stream<DynamicTest> refused(Refusal test) {
-        Script byReset = upstream -> {
-            Frame request = upstream.receive(HEADERS);
-            upstream.reset(request.stream(), Http2Peer.REFUSED_STREAM);
-            answerAll(upstream);
-        };
-        Script byGoAway = upstream -> {
-            upstream.receive(HEADERS);
-            upstream.goAway(0, Http2Peer.NO_ERROR);
-        };
         return Stream.of(
-                DynamicTest.dynamicTest("REFUSED_STREAM", () -> test.run(byReset)),
-                DynamicTest.dynamicTest("GOAWAY that leaves it out", () -> test.run(byGoAway)));
+                DynamicTest.dynamicTest("REFUSED_STREAM", () -> test.run(false)),
+                DynamicTest.dynamicTest("GOAWAY that leaves it out", () -> test.run(true)));
+    }
+
+    /** An upstream that does nothing with so many requests, and keeps the bodies of the others. */
+    private static ScriptedUpstream refusing(boolean isGoAway, int times, Queue<String> bodies) throws Exception {
+        var refusals = new AtomicInteger(times);
+        return scripted(upstream -> {
+            Frame request = upstream.receive(HEADERS);
+            while (refusals.getAndDecrement() > 0) {
+                if (isGoAway) {
+                    upstream.goAway(0, Http2Peer.NO_ERROR);
+                    return;
+                }
+                upstream.reset(request.stream(), Http2Peer.REFUSED_STREAM);
+                request = next(upstream);
+                if (request == null) return;
+            }
+            bodies.add(upstream.receiveBody());
+            answer(upstream, request.stream(), 200);
+            answerAll(upstream);
+        });
+    }
+
+    /** The next request; {@code null} if none comes. */
+    private static Frame next(Http2Peer upstream) {
+        try {
+            return upstream.receive(HEADERS);
+        } catch (IOException ended) {
+            return null;
+        }
     }
 
     @TestFactory
-    Stream<DynamicTest> what_the_upstream_did_nothing_with_is_sent_again_whatever_its_method() {
-        return refused(refusal -> {
+    Stream<DynamicTest> what_the_upstream_did_nothing_with_is_sent_again_once_whatever_its_method() {
+        return refused(isGoAway -> {
             var bodies = new LinkedBlockingQueue<String>();
-            var upstream = scripted(refusal, second -> {
-                Frame request = second.receive(HEADERS);
-                bodies.add(second.receiveBody());
-                answer(second, request.stream(), 200);
-                answerAll(second);
-            });
-            var client = loopback.connect(loopback.serve(retrying(upstream)));
+            var upstream = refusing(isGoAway, 1, bodies);
+            var client = loopback.connect(loopback.serve(proxy(upstream)));
 
             var response = client.sendRequest("POST /x", "Content-Length: 4")
                     .send("body")
                     .receiveResponse();
 
             assertThat(response.status()).isEqualTo(200);
+            assertThat(bodies).containsExactly("body");
         });
     }
 
     @TestFactory
-    Stream<DynamicTest> what_the_upstream_did_nothing_with_is_a_503_if_it_is_not_sent_again() {
-        return refused(refusal -> {
-            var client = loopback.connect(loopback.serve(proxy(scripted(refusal))));
+    Stream<DynamicTest> what_the_upstream_did_nothing_with_twice_is_a_503() {
+        return refused(isGoAway -> {
+            var upstream = refusing(isGoAway, 2, new LinkedBlockingQueue<>());
+            var client = loopback.connect(loopback.serve(proxy(upstream)));
 
             var response = client.sendRequest("POST /x", "Content-Length: 4")
                     .send("body")
@@ -140,6 +162,24 @@ class Http2UpstreamTest implements LoopbackTest {
 
             assertThat(response.status()).isEqualTo(503);
             assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=destination_unavailable");
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> what_the_upstream_did_nothing_with_is_not_sent_again_if_it_is_too_long_or_may_not_be() {
+        return refused(isGoAway -> {
+            for (boolean isTooLong : List.of(true, false)) {
+                int length = isTooLong ? 70_000 : 4;
+                var proxy = proxy(refusing(isGoAway, 1, new LinkedBlockingQueue<>()));
+                proxy.setReplacingStaleConnections(isTooLong);
+                var client = loopback.connect(loopback.serve(proxy));
+
+                var response = client.sendRequest("POST /x", "Content-Length: " + length)
+                        .send("x".repeat(length))
+                        .receiveResponse();
+
+                assertThat(response.status()).isEqualTo(503);
+            }
         });
     }
 
@@ -244,6 +284,9 @@ class Http2UpstreamTest implements LoopbackTest {
                         "keep-alive: 1",
                         "upgrade: h2c",
                         "X-Upper: 1",
+                        "content-length: +0",
+                        "content-length: -1",
+                        "content-length: x",
                         "x-a: b\r\nx-evil: 1",
                         ":path: /x")
                 .map(field -> DynamicTest.dynamicTest(field.replace("\r\n", "CRLF"), () -> {
@@ -280,6 +323,81 @@ class Http2UpstreamTest implements LoopbackTest {
                             .as("told apart")
                             .isTrue();
                 }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_whole_response_is_passed_on_although_its_connection_ends_before_it_was_read() {
+        return Stream.of("FIN", "GOAWAY and FIN", "RST_STREAM, GOAWAY and FIN")
+                .map(end -> DynamicTest.dynamicTest(end, () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        var peer = Http2Peer.server(connection);
+                        int stream = peer.receive(HEADERS).stream();
+                        peer.headers(stream, false, ":status: 200");
+                        for (int i = 0; i < 3; i++) peer.data(stream, "x".repeat(10_000), i == 2);
+                        if (end.startsWith("RST_STREAM")) peer.reset(stream, Http2Peer.NO_ERROR);
+                        if (end.contains("GOAWAY")) peer.goAway(stream, Http2Peer.NO_ERROR);
+                    });
+                    var proxy = proxy(upstream);
+                    var client = smallWindow(proxy).get(1, "/x");
+                    assertThat(client.receive(DATA).payload())
+                            .as("what is read at first")
+                            .hasSize(10);
+
+                    awaitNoConnection(proxy);
+                    client.giveWindow(1, 40_000, false);
+
+                    assertThat(client.receiveBody()).hasSize(30_000 - 10);
+                }));
+    }
+
+    /** A client that takes ten bytes at first. */
+    private static Http2Peer smallWindow(StreamingProxy proxy) throws Exception {
+        var http = new HttpConfiguration();
+        var server = loopback.serve(proxy, new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+        byte[] tenBytes = {0, INITIAL_WINDOW_SIZE, 0, 0, 0, 10};
+        return Http2Peer.client(loopback.connect(server)).keepWindows().send(Http2Peer.SETTINGS, 0, 0, tenBytes);
+    }
+
+    /** Waits until the proxy has noticed that the connection to its upstream has ended. */
+    private static void awaitNoConnection(StreamingProxy proxy) {
+        long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
+        while (Loopback.hasConnection(proxy.getHttpClient())) {
+            assertThat(System.nanoTime()).as("when the end is noticed").isLessThan(deadline);
+            Thread.onSpinWait();
+        }
+    }
+
+    @Test
+    void a_call_whose_upstream_dies_while_a_message_is_written_ends_behind_it_with_a_sentence() throws Exception {
+        var begun = new Gate("the beginning of the message has arrived");
+        var upstream = scripted(connection -> {
+            int stream = connection.receive(HEADERS).stream();
+            connection.headers(stream, false, ":status: 200", "content-type: application/grpc");
+            connection.data(stream, "a message of 24 letters.", false);
+            begun.await();
+            connection.reset(stream, Http2Peer.INTERNAL_ERROR);
+        });
+        var client = smallWindow(proxy(upstream));
+
+        try (var log = LogLines.of("pitfalls")) {
+            client.post(1, "/x", "content-type: application/grpc", "te: trailers");
+            assertThat(client.receive(DATA).payload()).isEqualTo("a message ");
+            begun.open();
+            assertThat(log.first())
+                    .as("the failure, with the rest of the message unwritten")
+                    .contains("aborted 502");
+            client.giveWindow(1, 40, false);
+            var rest = client.receive();
+            var trailers = client.receive();
+
+            assertThat(rest.payload()).isEqualTo("of 24 letters.");
+            assertThat(trailers.type()).isEqualTo(HEADERS);
+            assertThat(trailers.field("grpc-status")).containsExactly("14");
+            assertThat(trailers.field("grpc-message"))
+                    .singleElement()
+                    .asString()
+                    .contains("upstream server");
+        }
     }
 
     @Test

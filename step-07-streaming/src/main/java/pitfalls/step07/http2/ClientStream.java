@@ -1,5 +1,6 @@
 package pitfalls.step07.http2;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import org.eclipse.jetty.http.MetaData;
 import org.eclipse.jetty.http2.ErrorCode;
@@ -8,6 +9,7 @@ import org.eclipse.jetty.http2.HTTP2Session;
 import org.eclipse.jetty.http2.HTTP2Stream;
 import org.eclipse.jetty.http2.frames.ResetFrame;
 import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.HttpStream;
 import org.eclipse.jetty.util.Callback;
 
@@ -19,6 +21,8 @@ import org.eclipse.jetty.util.Callback;
 public final class ClientStream extends HttpStream.Wrapper {
     private final Connection connection;
     private volatile boolean isWhole;
+    private int writes;
+    private Runnable afterWrites;
 
     /**
      * A stream that goes on as before until it ends.
@@ -35,7 +39,50 @@ public final class ClientStream extends HttpStream.Wrapper {
     public void send(
             MetaData.Request request, MetaData.Response response, boolean last, ByteBuffer content, Callback callback) {
         if (last) isWhole = true;
-        super.send(request, response, last, content, callback);
+        synchronized (this) {
+            writes++;
+        }
+        super.send(request, response, last, content, new Callback.Nested(callback) {
+            @Override
+            public void succeeded() {
+                super.succeeded();
+                onWritten();
+            }
+
+            /** A client that has left is told as over HTTP/1.1, in whatever way its connection or its stream has ended. */
+            @Override
+            public void failed(Throwable failure) {
+                boolean hasLeft = failure instanceof IOException && !(failure instanceof EofException);
+                super.failed(hasLeft ? new EofException(failure) : failure);
+                onWritten();
+            }
+        });
+    }
+
+    private void onWritten() {
+        Runnable task;
+        synchronized (this) {
+            writes--;
+            if (writes > 0) return;
+            task = afterWrites;
+            afterWrites = null;
+        }
+        if (task != null) task.run();
+    }
+
+    /**
+     * Runs a task when nothing is being written: at once, or when the client has taken what is, or cannot take it.
+     *
+     * @param task what would write, which nobody may while another write is under way
+     */
+    public void whenWritten(Runnable task) {
+        synchronized (this) {
+            if (writes > 0) {
+                afterWrites = task;
+                return;
+            }
+        }
+        task.run();
     }
 
     /** {@return whether the client has left already, of which Jetty tells only those who have asked before} */

@@ -4,10 +4,14 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.Destination;
+import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpExchange;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.client.transport.HttpSender;
@@ -28,21 +32,24 @@ import org.eclipse.jetty.http2.client.transport.internal.HttpConnectionOverHTTP2
 import org.eclipse.jetty.http2.client.transport.internal.HttpSenderOverHTTP2;
 import org.eclipse.jetty.http2.frames.DataFrame;
 import org.eclipse.jetty.http2.frames.Frame;
+import org.eclipse.jetty.http2.frames.FrameType;
 import org.eclipse.jetty.http2.frames.HeadersFrame;
 import org.eclipse.jetty.http2.frames.PingFrame;
 import org.eclipse.jetty.http2.frames.PushPromiseFrame;
 import org.eclipse.jetty.http2.frames.ResetFrame;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.NanoTime;
 import org.eclipse.jetty.util.Promise;
 import org.eclipse.jetty.util.thread.Scheduler;
+import pitfalls.step02.KeptConnection;
 
 /**
  * A connection to an upstream that many requests share, each on a stream of its own. What is quiet is a stream, and never the
  * connection: the limits of a request hold for its stream. If the connection itself is quiet for long, or a stream has reached its limit,
  * the proxy asks with a ping whether the upstream is still there, and closes the connection if no answer comes.
  */
-final class Http2Connection extends HttpConnectionOverHTTP2 {
+final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConnection {
     /** After this time without a byte, is the upstream still there? A server of gRPC takes a ping every five minutes, and no more. */
     static final Duration QUIET = Duration.ofSeconds(310);
 
@@ -57,15 +64,67 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
             HttpHeader.TRANSFER_ENCODING,
             HttpHeader.UPGRADE);
 
+    private final long opened = NanoTime.now();
+    private volatile long answered = opened;
+    private final Map<HttpExchange, Channel> exchanges = new HashMap<>();
+    private Runnable whenRead;
     private Scheduler.Task ping;
 
     Http2Connection(Destination destination, Session session, HTTP2Connection connection) {
         super(destination, session, connection);
-        ((HTTP2Session) session).addEventListener(new Violations());
+        ((HTTP2Session) session).addEventListener(new Frames());
     }
 
-    /** Jetty resets a stream that breaks the rules, with a body of the wrong length for instance, and tells nobody. */
-    private final class Violations implements HTTP2Session.FrameListener {
+    /**
+     * Called when the connection has ended. Requests fail whose responses have not arrived as a whole. Those that have are passed on first,
+     * and what is left of their uploads is not wanted.
+     *
+     * @param end ends the connection for Jetty, once they have been read
+     */
+    void endWhenRead(Throwable failure, Runnable end) {
+        getHttpDestination().remove(this); // no other request is to be sent on it
+        Map<HttpExchange, Channel> active;
+        boolean isAwaited;
+        synchronized (exchanges) {
+            active = Map.copyOf(exchanges);
+            isAwaited = active.values().stream().anyMatch(Channel::isLastDataReceived);
+            Runnable before = whenRead;
+            if (isAwaited)
+                whenRead = before == null ? end : () -> List.of(before, end).forEach(Runnable::run);
+        }
+        active.forEach((exchange, channel) -> {
+            if (channel.isLastDataReceived()) exchange.getRequest().fail(failure);
+            else exchange.getRequest().abort(failure);
+        });
+        if (!isAwaited) end.run();
+    }
+
+    private void onExchangeEnd(HttpExchange exchange) {
+        Runnable end = null;
+        synchronized (exchanges) {
+            exchanges.remove(exchange);
+            if (exchanges.isEmpty()) {
+                end = whenRead;
+                whenRead = null;
+            }
+        }
+        if (end != null) end.run();
+    }
+
+    /** Whether this connection was open at that time already, and no part of a response has come on it since. */
+    @Override
+    public boolean isUnansweredSince(long nanoTime) {
+        return NanoTime.isBefore(opened, nanoTime) && !NanoTime.isBefore(nanoTime, answered);
+    }
+
+    private final class Frames implements HTTP2Session.FrameListener {
+        @Override
+        public void onIncomingFrame(Session session, Frame frame) {
+            FrameType type = frame.getType();
+            if (type == FrameType.HEADERS || type == FrameType.DATA) answered = NanoTime.now();
+        }
+
+        /** Jetty resets a stream that breaks the rules, with a body of the wrong length for instance, and tells nobody. */
         @Override
         public void onOutgoingFrame(Session session, Frame frame) {
             if (!(frame instanceof ResetFrame reset) || reset.getError() == ErrorCode.CANCEL_STREAM_ERROR.code) return;
@@ -132,7 +191,16 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
 
         @Override
         public void send(HttpExchange exchange) {
+            synchronized (exchanges) {
+                exchanges.put(exchange, this);
+            }
             sender.send(exchange);
+        }
+
+        @Override
+        public void exchangeTerminated(HttpExchange exchange, Result result) {
+            super.exchangeTerminated(exchange, result);
+            onExchangeEnd(exchange);
         }
 
         @Override
@@ -176,7 +244,9 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
                     return;
                 }
                 stream.reset(new ResetFrame(stream.getId(), ErrorCode.PROTOCOL_ERROR.code), Callback.NOOP);
-                exchange.getRequest().abort(new IOException("the response has a field of HTTP/1.1"));
+                exchange.getRequest()
+                        .abort(new IOException(
+                                "the response has a field of HTTP/1.1, or a length that is not a number"));
                 callback.succeeded();
             }
 
@@ -184,7 +254,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 {
                 for (HttpField field : fields) {
                     if (OF_HTTP_1.contains(field.getHeader())) return false;
                 }
-                return true;
+                return LengthField.isWellFormed(fields);
             }
 
             @Override

@@ -90,7 +90,6 @@ public final class Http2Transport extends UpstreamTransport {
         http2.setInitialStreamRecvWindow(STREAM_WINDOW);
         http2.setInitialSessionRecvWindow(CONNECTION_WINDOW);
         http2.setMaxSettingsKeys(MAX_SETTINGS);
-        http2.setStreamIdleTimeout(getHttpClient().getIdleTimeout());
         super.doStart();
     }
 
@@ -107,6 +106,7 @@ public final class Http2Transport extends UpstreamTransport {
         context.put(HTTP2Client.CONTEXT_KEY, http2);
         context.put(HTTP2Client.SESSION_LISTENER_CONTEXT_KEY, session);
         context.put(HTTP2Client.SESSION_PROMISE_CONTEXT_KEY, session);
+        http2.setStreamIdleTimeout(getHttpClient().getIdleTimeout());
         endPoint.setIdleTimeout(Http2Connection.QUIET.toMillis());
         return new HTTP2ClientConnectionFactory().newConnection(endPoint, context);
     }
