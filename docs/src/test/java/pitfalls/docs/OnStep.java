@@ -1,17 +1,22 @@
 package pitfalls.docs;
 
 import java.util.List;
+import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.util.component.LifeCycle;
+import pitfalls.http2.ClientTranslation;
+import pitfalls.http2.UpstreamTranslation;
 import pitfalls.step01.MinimalContract;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.step02.ErrorsContract;
+import pitfalls.step02.LostResponsesContract;
 import pitfalls.step03.UrlContract;
 import pitfalls.step03.UrlNormalizingProxy;
 import pitfalls.step04.RetriesContract;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step04.RetryingProxy;
+import pitfalls.step04.StaleConnectionsContract;
 import pitfalls.step05.HopDetectingProxy;
 import pitfalls.step05.HopMark;
 import pitfalls.step05.HopsContract;
@@ -23,7 +28,9 @@ import pitfalls.step07.StreamingContract;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
 import pitfalls.step07.UpgradeContract;
+import pitfalls.step07.UpstreamProtocol;
 import pitfalls.support.Exercise;
+import pitfalls.support.LoopbackTest;
 import pitfalls.workshop.Run;
 
 /** The exercises, solved by the proxy of a step: their own step's, or an earlier or a later one's. */
@@ -32,6 +39,7 @@ final class OnStep {
     static final String NOBODY = "127.0.0.1:9";
 
     private static Step step;
+    private static boolean isHttp2ToUpstream;
 
     private OnStep() {}
 
@@ -43,6 +51,32 @@ final class OnStep {
                 .toList();
     }
 
+    /** Runs the tests of a contract on the finished proxy, where its clients and its upstreams speak these versions. */
+    static List<Run.Result> run(Class<?> contract, boolean isHttp2ToProxy, boolean isHttp2ToUpstream) {
+        step = Step.STREAMING;
+        OnStep.isHttp2ToUpstream = isHttp2ToUpstream;
+        LoopbackTest.loopback.translate(isHttp2ToProxy ? new ClientTranslation() : null);
+        try {
+            return Run.ofAll(contract);
+        } finally {
+            OnStep.isHttp2ToUpstream = false;
+            LoopbackTest.loopback.translate(null);
+        }
+    }
+
+    private static StreamingProxy finished(Director director) {
+        if (!isHttp2ToUpstream) return new StreamingProxy(director);
+        var proxy = new StreamingProxy(director) {
+            @Override
+            protected void configureHttpClient(HttpClient httpClient) {
+                super.configureHttpClient(httpClient);
+                httpClient.setSocketAddressResolver(new UpstreamTranslation(LoopbackTest.loopback));
+            }
+        };
+        proxy.setUpstreamProtocol(UpstreamProtocol.HTTP_2);
+        return proxy;
+    }
+
     private static ProxyHandler newProxy(String target) {
         return switch (step) {
             case MINIMAL -> new MinimalProxy(target);
@@ -51,7 +85,7 @@ final class OnStep {
             case RETRIES -> new RetryingProxy(target);
             case HOPS -> new HopDetectingProxy(target);
             case DIRECTOR -> new DirectedProxy(target);
-            case STREAMING -> new StreamingProxy(target);
+            case STREAMING -> finished(Director.fixed(target));
         };
     }
 
@@ -122,7 +156,7 @@ final class OnStep {
             ProxyHandler proxy =
                     switch (step) {
                         case DIRECTOR -> new DirectedProxy(director);
-                        case STREAMING -> new StreamingProxy(director);
+                        case STREAMING -> finished(director);
                         default -> OnStep.newProxy(NOBODY);
                     };
             if (proxy instanceof DirectedProxy directed) directed.setTrustedPeers(trustedPeers);
@@ -153,6 +187,20 @@ final class OnStep {
         @Override
         public ProxyHandler newProxy(String target, Timeouts timeouts, RetryPolicy policy) {
             return with(timeouts, with(policy, OnStep.newProxy(target)));
+        }
+    }
+
+    static class StaleConnections implements StaleConnectionsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return OnStep.newProxy(target);
+        }
+    }
+
+    static class LostResponses implements LostResponsesContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return OnStep.newProxy(target);
         }
     }
 }

@@ -134,7 +134,7 @@ public class StreamingProxy extends DirectedProxy {
         exchange.silence = new UpstreamSilence(proxyToServerRequest, exchange.limits);
         boolean hasOwnLimits = exchange.limits != timeouts; // as a call of gRPC has
         if (hasOwnLimits) proxyToServerRequest.onRequestCommit(sent -> exchange.silence.onStream());
-        if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest);
+        if (proxyToServerRequest.getBody() != null) Trailers.passOn(exchange, proxyToServerRequest, upstreamProtocol);
         boolean wantsTrailers = exchange.clientToProxyRequest.getHeaders().contains(HttpHeader.TE, Trailers.TRAILERS);
         if (wantsTrailers) Trailers.accept(exchange, proxyToServerRequest);
         boolean holdsBodyBack =

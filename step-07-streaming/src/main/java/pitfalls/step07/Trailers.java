@@ -39,12 +39,14 @@ final class Trailers {
                 fields -> fields.put(HttpHeader.TE, TRAILERS).put(HttpHeader.CONNECTION, "TE"));
     }
 
-    /** Passes on the trailers of a request, once its body was sent. */
-    static void passOn(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
+    /** Passes on the trailers of a request, once its body was sent. Where the version is agreed on in TLS, it may be HTTP/1.1. */
+    static void passOn(
+            Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest, UpstreamProtocol protocol) {
         Request clientToProxyRequest = exchange.clientToProxyRequest;
         HttpFields header = clientToProxyRequest.getHeaders();
         // Over HTTP/2, also a body with a length may have some. HTTP/1.1 would have no place for them.
-        boolean isHttp2 = proxyToServerRequest.getTransport() == UpstreamTransport.HTTP_2_PRIOR_KNOWLEDGE;
+        boolean isHttp2 = proxyToServerRequest.getTransport() == UpstreamTransport.HTTP_2_PRIOR_KNOWLEDGE
+                || protocol == UpstreamProtocol.HTTP_2 && !header.contains(HttpHeader.UPGRADE);
         if (!isHttp2 && !header.contains(HttpHeader.TRANSFER_ENCODING, CHUNKED)) return;
         proxyToServerRequest.trailersSupplier(() -> endToEnd(clientToProxyRequest.getTrailers(), header));
         proxyToServerRequest.headers(fields -> announce(header, fields));

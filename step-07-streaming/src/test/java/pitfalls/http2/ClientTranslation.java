@@ -219,7 +219,7 @@ public final class ClientTranslation implements Loopback.Translation {
         return lines.toString();
     }
 
-    static String chunk(String text) {
+    private static String chunk(String text) {
         return Integer.toHexString(text.length()) + "\r\n" + text + "\r\n";
     }
 }

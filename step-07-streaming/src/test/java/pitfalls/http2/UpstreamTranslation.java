@@ -97,6 +97,7 @@ public final class UpstreamTranslation implements SocketAddressResolver {
         private boolean hasHead;
         private boolean isChunked;
         private boolean isAnswered = true;
+        private String endOfChunk = "";
 
         private Requests(Http2Peer peer, RawConnection upstream) {
             this.peer = peer;
@@ -119,16 +120,22 @@ public final class UpstreamTranslation implements SocketAddressResolver {
                 return;
             }
             if (frame.type() == Http2Peer.DATA) {
-                if (!frame.payload().isEmpty())
-                    upstream.send(isChunked ? ClientTranslation.chunk(frame.payload()) : frame.payload());
+                if (!frame.payload().isEmpty()) upstream.send(isChunked ? chunk(frame.payload()) : frame.payload());
                 peer.giveWindow(frame.stream(), frame.payload().length(), frame.isLast());
-                if (frame.isLast() && isChunked) upstream.send("0\r\n\r\n");
+                if (frame.isLast() && isChunked) upstream.send(endOfChunk + "0\r\n\r\n");
             } else if (hasHead) {
-                if (isChunked) upstream.send("0\r\n" + ClientTranslation.lines(frame) + "\r\n");
+                if (isChunked) upstream.send(endOfChunk + "0\r\n" + ClientTranslation.lines(frame) + "\r\n");
             } else {
                 begin(frame);
             }
             if (frame.isLast()) hasHead = false; // the next one has not begun
+        }
+
+        /** What ends it is sent with the next one, as Jetty does it. */
+        private String chunk(String text) {
+            String chunk = endOfChunk + Integer.toHexString(text.length()) + "\r\n" + text;
+            endOfChunk = "\r\n";
+            return chunk;
         }
 
         private void begin(Frame frame) throws IOException {
@@ -139,6 +146,7 @@ public final class UpstreamTranslation implements SocketAddressResolver {
                 hasHead = true;
                 notifyAll();
             }
+            endOfChunk = "";
             isChunked = !frame.isLast() && frame.field("content-length").isEmpty();
             upstream.send(method + " " + frame.field(":path").get(0) + " HTTP/1.1\r\nHost: "
                     + frame.field(":authority").get(0) + "\r\n" + ClientTranslation.lines(frame)

@@ -367,6 +367,35 @@ class Http2ClientsTest implements LoopbackTest {
     }
 
     @Test
+    void a_WebSocket_is_refused_over_HTTP_2_and_passes_on_another_connection_over_HTTP_1_1() throws Exception {
+        var target = loopback.scripted(connection -> {
+            connection.receiveHead();
+            connection.send("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+            connection.send(connection.receive(5));
+            connection.awaitEnd();
+        });
+        var address = serve(target);
+
+        var refusal = http2(address)
+                .headers(
+                        1,
+                        false,
+                        ":method: CONNECT",
+                        ":protocol: websocket",
+                        ":scheme: http",
+                        ":authority: www.example.com",
+                        ":path: /chat")
+                .receive();
+        var second = loopback.connect(address).sendRequest("GET /chat", "Connection: Upgrade", "Upgrade: websocket");
+
+        if (refusal.type() == HEADERS) assertThat(refusal.status()).isGreaterThanOrEqualTo(400);
+        else assertThat(refusal.error()).isEqualTo(PROTOCOL_ERROR);
+        assertThat(second.receiveHead()).startsWith("HTTP/1.1 101 ");
+        assertThat(second.send("hello").receive(5)).isEqualTo("hello");
+        assertThat(target.connections()).as("what reached the upstream").isOne();
+    }
+
+    @Test
     void half_a_response_ends_with_an_error_that_says_so() throws Exception {
         var target = loopback.scripted(connection -> {
             connection.receiveHead();

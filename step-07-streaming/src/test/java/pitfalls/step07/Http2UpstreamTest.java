@@ -40,6 +40,7 @@ import pitfalls.support.TestAuthority;
 class Http2UpstreamTest implements LoopbackTest {
     private static final int MAX_CONCURRENT_STREAMS = 3;
     private static final int INITIAL_WINDOW_SIZE = 4;
+    private static final int MAX_HEADER_LIST_SIZE = 6;
 
     /** The upstream's part on one connection. */
     private interface Script {
@@ -305,6 +306,45 @@ class Http2UpstreamTest implements LoopbackTest {
     }
 
     @TestFactory
+    Stream<DynamicTest> a_header_that_is_too_long_is_refused_and_the_connection_goes_on() {
+        int limit = 4000;
+        return Stream.of("request", "trailers", "response")
+                .map(what -> DynamicTest.dynamicTest(what, () -> {
+                    String tooLong = "x".repeat(what.equals("response") ? 20_000 : limit);
+                    var upstream = loopback.scripted(connection -> {
+                        var peer = Http2Peer.server(connection, MAX_HEADER_LIST_SIZE, limit);
+                        int first = peer.receive(HEADERS).stream();
+                        answer(peer, first, 200);
+                        while (true) {
+                            Frame frame = next(peer);
+                            if (frame == null) return;
+                            boolean isBad = what.equals("response")
+                                    && frame.field(":path").contains("/bad");
+                            if (isBad) peer.headers(frame.stream(), true, ":status: 200", "x-long: " + tooLong);
+                            else if (frame.isLast()) answer(peer, frame.stream(), 200);
+                        }
+                    });
+                    var http = new HttpConfiguration();
+                    var server = loopback.serve(
+                            proxy(upstream), new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+                    var client = loopback.connect(server);
+                    client.sendRequest("GET /first").receiveResponse(); // its settings have come
+
+                    var bad = loopback.connect(server);
+                    if (what.equals("trailers"))
+                        bad.sendRequest("POST /bad", "Transfer-Encoding: chunked")
+                                .send("1\r\na\r\n0\r\nX-Long: " + tooLong + "\r\n\r\n");
+                    else bad.sendRequest("GET /bad", what.equals("request") ? "X-Long: " + tooLong : "X-Short: 1");
+                    var error = bad.receiveResponse();
+
+                    assertThat(error.status()).isEqualTo(what.equals("response") ? 502 : 431);
+                    assertThat(client.sendRequest("GET /last").receiveResponse().status())
+                            .isEqualTo(200);
+                    assertThat(upstream.connections()).isOne();
+                }));
+    }
+
+    @TestFactory
     Stream<DynamicTest> a_response_that_is_not_as_long_as_it_says_is_not_whole() {
         return Stream.of("ab", "abcd")
                 .map(body -> DynamicTest.dynamicTest(body, () -> {
@@ -398,6 +438,31 @@ class Http2UpstreamTest implements LoopbackTest {
                     .asString()
                     .contains("upstream server");
         }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> trailers_behind_a_body_with_a_length_pass_where_HTTP_2_is_certain() {
+        return Stream.of("h2c", "http")
+                .map(scheme -> DynamicTest.dynamicTest(scheme, () -> {
+                    var trailers = new LinkedBlockingQueue<Frame>();
+                    var upstream = scripted(connection -> {
+                        int stream = connection.receive(HEADERS).stream();
+                        trailers.add(connection.receive(HEADERS));
+                        answer(connection, stream, 200);
+                    });
+                    var proxy = new StreamingProxy(scheme + "://127.0.0.1:" + upstream.port());
+                    proxy.setUpstreamProtocol(UpstreamProtocol.HTTP_2);
+                    var http = new HttpConfiguration();
+                    var server = loopback.serve(
+                            proxy, new HttpConnectionFactory(http), new HTTP2CServerConnectionFactory(http));
+                    var client = Http2Peer.client(loopback.connect(server));
+
+                    client.post(1, "/x", "content-length: 3").data(1, "abc", false);
+                    client.headers(1, true, "x-sum: 7");
+
+                    assertThat(client.receive(HEADERS).status()).isEqualTo(200);
+                    assertThat(trailers.remove().field("x-sum")).containsExactly("7");
+                }));
     }
 
     @Test

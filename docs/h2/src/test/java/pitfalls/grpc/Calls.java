@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -78,6 +79,11 @@ final class Calls {
     }
 
     Calls() throws IOException {
+        this(Duration.ofHours(2)); // as usual
+    }
+
+    /** A server that asks its clients that often whether they are there, and ends their connections if no answer comes within a second. */
+    Calls(Duration pings) throws IOException {
         NETTY.setLevel(Level.OFF); // it has much to say of HTTP/1.1
         var service = ServerServiceDefinition.builder("pitfalls.Calls")
                 .addMethod(ECHO, ServerCalls.asyncUnaryCall((request, response) -> {
@@ -116,6 +122,8 @@ final class Calls {
         };
         server = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
                 .maxInboundMessageSize(16 << 20)
+                .keepAliveTime(pings.toMillis(), TimeUnit.MILLISECONDS)
+                .keepAliveTimeout(1, TimeUnit.SECONDS)
                 .addService(ServerInterceptors.intercept(service, whoCalls))
                 .build()
                 .start();

@@ -14,6 +14,7 @@ import io.grpc.stub.ClientCalls;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Future;
@@ -39,6 +40,7 @@ import pitfalls.support.Slow;
 @Slow
 class GrpcTest {
     private static final long SOON_MS = 100;
+    private static final int CANCELS = 9;
 
     private Calls server;
     private ManagedChannel channel;
@@ -266,32 +268,55 @@ class GrpcTest {
         }
 
         @TestFactory
-        Stream<DynamicTest> a_cancel_reaches_the_server_at_once() {
+        Stream<DynamicTest> a_cancel_reaches_the_server_within_100_ms() {
             return Stream.of(Calls.WAIT, Calls.DOWN, Calls.BOTH)
                     .map(method -> DynamicTest.dynamicTest(method.getBareMethodName(), () -> {
                         connect(proxy());
-                        var answers = new Answers();
-                        if (method == Calls.BOTH) {
-                            ClientCalls.asyncBidiStreamingCall(channel.newCall(method, inTime()), answers)
-                                    .onNext("x".getBytes(UTF_8));
-                            answers.message();
-                        } else {
-                            ClientCalls.asyncServerStreamingCall(
-                                    channel.newCall(method, inTime()), new byte[0], answers);
-                            if (method == Calls.WAIT) server.waiting.poll(5, TimeUnit.SECONDS);
-                            else server.streams.poll(5, TimeUnit.SECONDS);
-                        }
+                        List<Long> times = new ArrayList<>();
+                        for (int i = 0; i < CANCELS; i++) times.add(millisToCancel(method));
 
-                        long begin = System.nanoTime();
-                        answers.call.cancel("not needed any more", null);
-
-                        assertThat(server.cancelled.poll(5, TimeUnit.SECONDS)).isEqualTo(method.getBareMethodName());
-                        assertThat(Duration.ofNanos(System.nanoTime() - begin))
-                                .as("how long it took")
-                                .isLessThan(
-                                        Duration.ofMillis(20 * SOON_MS)); // on a machine that has other things to do
+                        Collections.sort(times); // a machine that has other things to do is slow now and then
+                        assertThat(times.get(CANCELS / 2))
+                                .as("milliseconds, of " + times)
+                                .isLessThan(SOON_MS);
                         channel.shutdownNow();
                     }));
+        }
+
+        private long millisToCancel(MethodDescriptor<byte[], byte[]> method) throws Exception {
+            var answers = new Answers();
+            if (method == Calls.BOTH) {
+                ClientCalls.asyncBidiStreamingCall(channel.newCall(method, inTime()), answers)
+                        .onNext("x".getBytes(UTF_8));
+                answers.message();
+            } else {
+                ClientCalls.asyncServerStreamingCall(channel.newCall(method, inTime()), new byte[0], answers);
+                if (method == Calls.WAIT) server.waiting.poll(5, TimeUnit.SECONDS);
+                else server.streams.poll(5, TimeUnit.SECONDS);
+            }
+            long begin = System.nanoTime();
+            answers.call.cancel("not needed any more", null);
+            assertThat(server.cancelled.poll(5, TimeUnit.SECONDS)).isEqualTo(method.getBareMethodName());
+            return Duration.ofNanos(System.nanoTime() - begin).toMillis();
+        }
+
+        @Test
+        void a_quiet_call_outlives_the_pings_of_its_server() throws Exception {
+            server.kill();
+            server = new Calls(Duration.ofMillis(50));
+            connect(proxy());
+            var answers = new Answers();
+            var call = ClientCalls.asyncBidiStreamingCall(channel.newCall(Calls.BOTH, inTime()), answers);
+            call.onNext("first".getBytes(UTF_8));
+            answers.message();
+
+            assertThat(answers.isQuietFor(1500))
+                    .as("no end, as each ping is answered")
+                    .isTrue();
+            call.onNext("last".getBytes(UTF_8));
+
+            assertThat(answers.message()).isEqualTo("last");
+            assertThat(server.peers).as("connections").hasSize(1);
         }
 
         @Test

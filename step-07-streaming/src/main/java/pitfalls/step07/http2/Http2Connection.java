@@ -11,10 +11,12 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.Destination;
+import org.eclipse.jetty.client.HttpResponseException;
 import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpExchange;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.client.transport.HttpSender;
+import org.eclipse.jetty.http.BadMessageException;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -64,6 +66,14 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
             HttpHeader.TRANSFER_ENCODING,
             HttpHeader.UPGRADE);
 
+    /** How step 2 tells a request that is too large from others that failed. */
+    private static final String TOO_LARGE = "Request headers too large";
+
+    private static final int PER_FIELD = 32;
+
+    /** The names of the four pseudo-headers, and a method and a scheme as long as any. */
+    private static final int PSEUDO_HEADERS = 4 * PER_FIELD + ":method:scheme:authority:path".length() + 64;
+
     private final long opened = NanoTime.now();
     private volatile long answered = opened;
     private final Map<HttpExchange, Channel> exchanges = new HashMap<>();
@@ -109,6 +119,16 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
             }
         }
         if (end != null) end.run();
+    }
+
+    /** As RFC 9113, section 6.5.2, counts it. */
+    private static int sizeOf(HttpFields fields) {
+        int size = 0;
+        for (HttpField field : fields) {
+            String value = field.getValue();
+            size += PER_FIELD + field.getName().length() + (value == null ? 0 : value.length());
+        }
+        return size;
     }
 
     /** Whether this connection was open at that time already, and no part of a response has come on it since. */
@@ -239,22 +259,28 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
             @Override
             public void onHeaders(Stream stream, HeadersFrame frame, Callback callback) {
                 HttpExchange exchange = getHttpExchange();
-                if (exchange == null || isWellFormed(frame.getMetaData().getHttpFields())) {
+                Throwable fault =
+                        exchange == null ? null : faultOf(frame.getMetaData().getHttpFields(), exchange);
+                if (fault == null) {
                     jetty.onHeaders(stream, frame, callback);
                     return;
                 }
                 stream.reset(new ResetFrame(stream.getId(), ErrorCode.PROTOCOL_ERROR.code), Callback.NOOP);
-                exchange.getRequest()
-                        .abort(new IOException(
-                                "the response has a field of HTTP/1.1, or a length that is not a number"));
+                exchange.getRequest().abort(fault);
                 callback.succeeded();
             }
 
-            private static boolean isWellFormed(HttpFields fields) {
+            /** What is wrong with a header or with trailers; {@code null} if nothing is. */
+            private Throwable faultOf(HttpFields fields, HttpExchange exchange) {
                 for (HttpField field : fields) {
-                    if (OF_HTTP_1.contains(field.getHeader())) return false;
+                    if (OF_HTTP_1.contains(field.getHeader()))
+                        return new IOException("the response has a field of HTTP/1.1");
                 }
-                return LengthField.isWellFormed(fields);
+                if (!LengthField.isWellFormed(fields))
+                    return new IOException("the length of the response is not a number");
+                if (sizeOf(fields) <= getHttpClient().getMaxResponseHeadersSize()) return null;
+                var cause = new BadMessageException("Response Header Fields Too Large");
+                return new HttpResponseException(cause.getReason(), exchange.getResponse(), cause);
             }
 
             @Override
@@ -316,6 +342,11 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
          */
         @Override
         protected void sendContent(HttpExchange exchange, ByteBuffer content, boolean last, Callback callback) {
+            HttpFields trailers = last ? trailersOf(exchange.getRequest()) : null;
+            if (trailers != null && sizeOf(trailers) > maxHeaderSize()) {
+                callback.failed(new IllegalArgumentException(TOO_LARGE));
+                return;
+            }
             super.sendContent(exchange, content, last, new Callback.Nested(callback) {
                 @Override
                 public void failed(Throwable failure) {
@@ -334,12 +365,18 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
         @Override
         protected void sendHeaders(HttpExchange exchange, ByteBuffer content, boolean last, Callback callback) {
             HttpRequest request = exchange.getRequest();
-            HttpFields trailers = last && request.getTrailersSupplier() != null
-                    ? request.getTrailersSupplier().get()
-                    : null;
+            MetaData.Request head = headerOf(request);
+            int size = sizeOf(head.getHttpFields())
+                    + PSEUDO_HEADERS
+                    + head.getHttpURI().toString().length();
+            if (size > maxHeaderSize()) {
+                callback.failed(new IllegalArgumentException(TOO_LARGE));
+                return;
+            }
+            HttpFields trailers = last ? trailersOf(request) : null;
             boolean hasTrailers = trailers != null && trailers.size() > 0;
             boolean hasContent = content.hasRemaining();
-            var header = new HeadersFrame(headerOf(request), null, last && !hasContent && !hasTrailers);
+            var header = new HeadersFrame(head, null, last && !hasContent && !hasTrailers);
             DataFrame data = hasContent ? new DataFrame(content, last && !hasTrailers) : null;
             HeadersFrame end =
                     hasTrailers ? new HeadersFrame(new MetaData(HttpVersion.HTTP_2, trailers), null, true) : null;
@@ -347,6 +384,18 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
             var session = (HTTP2Session) getHttpChannel().getSession();
             Promise<Stream> sent = Promise.from(stream -> callback.succeeded(), callback::failed);
             session.newStream(frames, sent, getHttpChannel().getStreamListener());
+        }
+
+        private static HttpFields trailersOf(HttpRequest request) {
+            return request.getTrailersSupplier() == null
+                    ? null
+                    : request.getTrailersSupplier().get();
+        }
+
+        /** What the upstream accepts, or the limit of the proxy itself. Jetty would end the connection, with the requests of all others. */
+        private int maxHeaderSize() {
+            var session = (HTTP2Session) getHttpChannel().getSession();
+            return session.getGenerator().getHpackEncoder().getMaxHeaderListSize();
         }
 
         private static MetaData.Request headerOf(HttpRequest request) {

@@ -43,6 +43,9 @@ public final class Http2Transport extends UpstreamTransport {
 
     private static final int MAX_SETTINGS = 16;
 
+    /** A header that is longer than this many times the limit ends the connection; a shorter one only its own stream. */
+    private static final int MAX_HEADER_FACTOR = 4;
+
     private final UpstreamProtocol protocol;
     private final HTTP2Client http2 = new HTTP2Client(getClientConnector()); // holds the settings of connections
 
@@ -86,6 +89,7 @@ public final class Http2Transport extends UpstreamTransport {
     protected void doStart() throws Exception {
         new ClientConnectionFactoryOverHTTP2(http2)
                 .setHttpClient(getHttpClient()); // copies what holds for both versions
+        http2.setMaxResponseHeadersSize(MAX_HEADER_FACTOR * getHttpClient().getMaxResponseHeadersSize());
         http2.setMaxLocalStreams(MAX_STREAMS);
         http2.setInitialStreamRecvWindow(STREAM_WINDOW);
         http2.setInitialSessionRecvWindow(CONNECTION_WINDOW);
