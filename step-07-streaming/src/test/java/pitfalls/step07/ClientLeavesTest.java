@@ -4,16 +4,26 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static pitfalls.support.Loopback.awaitIdleConnection;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLSocket;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.EofException;
+import org.eclipse.jetty.io.ManagedSelector;
+import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
@@ -166,6 +176,44 @@ class ClientLeavesTest {
             freed.awaitWithin(Duration.ofSeconds(1));
         }
 
+        /** Jetty tells the watch while it goes on with a write, and would wait for itself if that write were cancelled there. */
+        @Test
+        void an_exchange_whose_client_is_found_to_have_left_while_a_write_over_TLS_goes_on_ends() throws Exception {
+            var next = new Gate("the next piece is asked for");
+            var over = new Gate("the exchange is over");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveRequest();
+                connection.send(StreamingContract.CHUNKED + "\r\n3\r\none\r\n");
+                next.await();
+                connection.send("10000\r\n" + "x".repeat(0x10000) + "\r\n");
+                connection.awaitEnd();
+            });
+            var server = new Server();
+            var proxy = newProxy(upstream.target());
+            server.setHandler(new Handler.Wrapper(proxy) {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                    Request.addCompletionListener(request, failure -> over.open());
+                    return super.handle(request, response, callback);
+                }
+            });
+            var connector = new BreakableConnector(server);
+            server.addConnector(connector);
+            loopback.started(server);
+            proxy.getHttpClient().setResponseBufferSize(0x10000); // more than one record of TLS
+            var client = loopback.connect(server.getURI(), Tls.sockets());
+
+            client.sendRequest("GET /x").receiveHead();
+            client.receiveChunk();
+            assertThat(client.receivesNothingFor(StreamingContract.A_WHILE))
+                    .as("the watch has begun by now")
+                    .isTrue();
+            connector.breaks.set(true);
+            next.open();
+
+            over.awaitWithin(Duration.ofSeconds(1));
+        }
+
         @Slow
         @Test
         void a_client_that_renews_its_keys_has_not_left_and_may_leave_later() throws Exception {
@@ -183,6 +231,32 @@ class ClientLeavesTest {
             }
 
             freed.awaitWithin(Duration.ofSeconds(1));
+        }
+    }
+
+    /** Serves over TLS. Once it breaks, the client takes nothing for a moment, then a piece, and then its connection is gone. */
+    private static final class BreakableConnector extends ServerConnector {
+        private static final int TIMES = 3; // by when another thread than the one that began to write goes on
+
+        private final AtomicBoolean breaks = new AtomicBoolean();
+
+        private BreakableConnector(Server server) {
+            super(server, Tls.before("HTTP/1.1"), new HttpConnectionFactory(new HttpConfiguration()));
+            setHost("127.0.0.1");
+        }
+
+        @Override
+        protected SocketChannelEndPoint newEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key) {
+            var flushes = new AtomicInteger();
+            return new SocketChannelEndPoint(channel, selector, key, getScheduler()) {
+                @Override
+                public boolean flush(ByteBuffer... buffers) throws IOException {
+                    int flush = breaks.get() ? flushes.incrementAndGet() : 0;
+                    if (flush > TIMES + 1) throw new EofException("broken");
+                    boolean takesNothing = flush > 0 && flush <= TIMES;
+                    return !takesNothing && super.flush(buffers);
+                }
+            };
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.io.AbstractEndPoint;
@@ -57,6 +58,7 @@ public final class ClientWatch {
     private final Consumer<EofException> onLeave;
     private final Connection connection;
     private final AbstractEndPoint endPoint;
+    private final Executor executor;
     private State state;
     private volatile boolean ended;
     private Deadlines.Deadline delay;
@@ -80,6 +82,7 @@ public final class ClientWatch {
                 && connection instanceof Connection.UpgradeTo
                 && connection.getEndPoint() instanceof AbstractEndPoint;
         endPoint = canRead ? (AbstractEndPoint) connection.getEndPoint() : null;
+        executor = metaData.getConnector().getExecutor();
         state = canRead ? State.PAUSED : State.OVER;
         if (canRead) return;
         clientToProxyRequest.addFailureListener(failure -> {
@@ -150,13 +153,16 @@ public final class ClientWatch {
         onLeave.accept(failure);
     }
 
-    /** Called by Jetty when the connection has failed, or is closed from this side. */
+    /**
+     * Called by Jetty when the connection has failed, or is closed from this side. Over TLS that may be in the middle of a write, which
+     * would wait for its own end if it were cancelled from here. So another thread goes on.
+     */
     private void fail(Reader caller, Throwable failure) {
         synchronized (this) {
             if (state != State.READING || caller != reader) return;
             state = State.LEFT;
         }
-        onLeave.accept(new EofException(failure));
+        executor.execute(() -> onLeave.accept(new EofException(failure)));
     }
 
     private final class Reader implements Callback {
