@@ -8,6 +8,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
+import org.eclipse.jetty.io.ssl.SslConnection;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.thread.Scheduler;
 
@@ -48,8 +49,10 @@ final class ClientEndPoint extends SocketChannelEndPoint {
         return getWriteFlusher().isPending();
     }
 
-    /** Has the write that waits fail. */
+    /** Has the write that waits fail, with that cause inside TLS too, which would tell another one. */
     void failWrite(Throwable cause) {
+        if (getConnection() instanceof SslConnection tls)
+            tls.getSslEndPoint().getWriteFlusher().onFail(cause);
         getWriteFlusher().onFail(cause);
     }
 }

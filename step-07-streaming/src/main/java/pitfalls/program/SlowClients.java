@@ -66,7 +66,8 @@ class SlowClients extends Handler.Wrapper {
         boolean hasUnknownLength =
                 request.getLength() < 0 && (!isHttp1 || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING));
         boolean hasBody = request.getLength() > 0 || hasUnknownLength;
-        if (!hasBody || minUploadRate == 0) return super.handle(request, response, callback);
+        Response watched = readers.watch(request, response);
+        if (!hasBody || minUploadRate == 0) return super.handle(request, watched, callback);
         var upload = new Upload(request);
         uploads.add(upload);
         Request.addCompletionListener(request, failure -> {
@@ -74,7 +75,7 @@ class SlowClients extends Handler.Wrapper {
             ended.remove(upload);
         });
         endSlowOnes();
-        return super.handle(upload, response, callback);
+        return super.handle(upload, watched, callback);
     }
 
     @Override
@@ -99,6 +100,11 @@ class SlowClients extends Handler.Wrapper {
     /** Called once a second, to see how much each client has read since. */
     void lookAtReaders() {
         readers.look(getServer(), nanoTime.getAsLong());
+    }
+
+    /** How many clients kept the proxy waiting when it looked. */
+    int slowReaders() {
+        return readers.size();
     }
 
     /** Ends as many as there have to be for a tenth of the connections to each upstream to be free. */

@@ -1,17 +1,32 @@
 package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pitfalls.http2.Http2Peer.DATA;
+import static pitfalls.http2.Http2Peer.ENHANCE_YOUR_CALM;
+import static pitfalls.http2.Http2Peer.HEADERS;
+import static pitfalls.http2.Http2Peer.RST_STREAM;
+import static pitfalls.http2.Http2Peer.SETTINGS;
+import static pitfalls.http2.Http2Peer.WINDOW_UPDATE;
 
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
+import javax.net.SocketFactory;
+import okhttp3.tls.HandshakeCertificates;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.junit.jupiter.api.Test;
+import pitfalls.http2.Http2Peer;
+import pitfalls.http2.Http2Peer.Frame;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LogLines;
 import pitfalls.support.Loopback;
@@ -19,28 +34,42 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.TestAuthority;
 
 /** What becomes of uploads that hardly come and of responses that are hardly read, while others wait for a connection, and while nobody does. */
 class SlowClientsTest implements LoopbackTest {
     private static final Duration MOMENT = Duration.ofMillis(20);
     private static final int CONNECTIONS = 10;
+    private static final int WINDOW =
+            65_535; // which a stream and a connection have unless told otherwise (RFC 9113, 6.9.2)
+    private static final byte[] ONE_KIBIBYTE = {0, 0, 4, 0};
+    private static final byte[] ONE_MEBIBYTE = {0, 16, 0, 0};
+    private static final byte[] LARGE_STREAM_WINDOWS = {0, 4, 0x3f, 0, 0, 0};
 
     private final AtomicLong clock = new AtomicLong();
     private SlowClients slowClients;
+    private SocketFactory sockets = SocketFactory.getDefault();
     private LimitedConnector connector;
 
     @Test
     void the_slowest_uploads_end_with_408_so_that_others_are_served() throws Exception {
         var upstream = upstream(CONNECTIONS);
-        URI server = serve(upstream);
+        theSlowestUploadsEnd(upstream, serve(upstream));
+    }
+
+    @Test
+    void the_slowest_uploads_over_TLS_end_too() throws Exception {
+        var upstream = upstream(CONNECTIONS);
+        theSlowestUploadsEnd(upstream, serveTls(upstream));
+    }
+
+    private void theSlowestUploadsEnd(ScriptedUpstream upstream, URI server) throws Exception {
         List<RawConnection> uploads = upload(server, CONNECTIONS, 1);
         upstream.awaitConnections(CONNECTIONS);
         clock.addAndGet(Duration.ofSeconds(20).toNanos());
 
-        var client = loopback.connect(server).sendRequest("GET /x");
-        while (client.receivesNothingFor(MOMENT)) slowClients.endSlowOnes();
+        serveAnother(server);
 
-        assertThat(client.receiveResponse().status()).isEqualTo(204);
         var ended = new ArrayList<RawConnection>();
         for (RawConnection upload : uploads) {
             if (!upload.receivesNothingFor(MOMENT)) ended.add(upload);
@@ -64,7 +93,7 @@ class SlowClientsTest implements LoopbackTest {
         upstream.awaitConnections(CONNECTIONS);
         clock.addAndGet(Duration.ofSeconds(9).toNanos());
 
-        var client = loopback.connect(server).sendRequest("GET /x");
+        var client = loopback.connect(server, sockets).sendRequest("GET /x");
         for (int i = 0; i < 5; i++) {
             slowClients.endSlowOnes();
             assertThat(client.receivesNothingFor(MOMENT)).as("it waits").isTrue();
@@ -89,17 +118,22 @@ class SlowClientsTest implements LoopbackTest {
 
     @Test
     void the_slowest_readers_are_cut_so_that_others_are_served() throws Exception {
-        var upstream = upstreamOfEndlessResponses(CONNECTIONS);
-        URI server = serve(upstream);
+        theSlowestReadersAreCut(serve(upstreamOfEndlessResponses(CONNECTIONS)));
+    }
+
+    @Test
+    void the_slowest_readers_over_TLS_are_cut_too() throws Exception {
+        theSlowestReadersAreCut(serveTls(upstreamOfEndlessResponses(CONNECTIONS)));
+    }
+
+    private void theSlowestReadersAreCut(URI server) throws Exception {
         download(server, CONNECTIONS);
         clock.addAndGet(Duration.ofSeconds(3).toNanos());
         slowClients.lookAtReaders();
 
         try (var log = LogLines.of("pitfalls")) {
-            var client = loopback.connect(server).sendRequest("GET /x");
-            while (client.receivesNothingFor(MOMENT)) slowClients.endSlowOnes();
+            serveAnother(server);
 
-            assertThat(client.receiveResponse().status()).isEqualTo(204);
             assertThat(log.first()).startsWith("INFO aborted 408 http_request_error for GET /large");
             assertThat(readers())
                     .as("those that are left: one is free for the client, and one if it came first")
@@ -117,7 +151,7 @@ class SlowClientsTest implements LoopbackTest {
         clock.addAndGet(Duration.ofSeconds(3).toNanos());
         slowClients.lookAtReaders();
 
-        var client = loopback.connect(server).sendRequest("GET /x");
+        var client = loopback.connect(server, sockets).sendRequest("GET /x");
         for (int i = 0; i < 5; i++) {
             slowClients.endSlowOnes();
             assertThat(client.receivesNothingFor(MOMENT)).as("it waits").isTrue();
@@ -140,19 +174,155 @@ class SlowClientsTest implements LoopbackTest {
         assertThat(readers()).isEqualTo(CONNECTIONS - 1);
     }
 
-    /** Asks for as many responses, reads none, and waits until each keeps the proxy waiting. */
+    @Test
+    void the_slowest_uploads_over_HTTP_2_end_with_408_and_the_others_of_their_connection_go_on() throws Exception {
+        var upstream = upstream(CONNECTIONS);
+        URI server = serveHttp2(upstream);
+        var slow = Http2Peer.client(loopback.connect(server, sockets));
+        for (int i = 0; i < CONNECTIONS; i++) slow.post(stream(i), "/" + i).data(stream(i), "x", false);
+        upstream.awaitConnections(CONNECTIONS);
+        clock.addAndGet(Duration.ofSeconds(20).toNanos());
+
+        serveAnother(server);
+
+        int next = stream(CONNECTIONS);
+        slow.get(next, "/next");
+        List<Integer> ended = new ArrayList<>();
+        Frame answer = slow.receive(HEADERS);
+        for (; answer.stream() != next; answer = slow.receive(HEADERS)) ended.add(answer.status());
+        assertThat(answer.status()).isEqualTo(204);
+        assertThat(ended)
+                .as("one for the client, and one to be free if it came first")
+                .hasSizeBetween(1, 2)
+                .containsOnly(408);
+    }
+
+    @Test
+    void a_stream_whose_window_stays_shut_ends_and_the_others_of_its_connection_go_on() throws Exception {
+        URI server = serveHttp2(upstreamOfEndlessResponses(CONNECTIONS));
+        Http2Peer slow = downloadOverHttp2(server).openWindow();
+        receiveData(slow, CONNECTIONS * WINDOW);
+        awaitReaders(CONNECTIONS);
+        clock.addAndGet(Duration.ofSeconds(3).toNanos());
+
+        try (var log = LogLines.of("pitfalls")) {
+            serveAnother(server);
+
+            assertThat(slow.receive(RST_STREAM).error()).isEqualTo(ENHANCE_YOUR_CALM);
+            assertThat(log.first()).startsWith("INFO aborted 408 http_request_error for GET /large");
+        }
+        for (int i = 0; i < CONNECTIONS; i++) slow.send(WINDOW_UPDATE, 0, stream(i), ONE_MEBIBYTE);
+        assertThatGoOn(slow, CONNECTIONS - 2); // one stream was ended for the client, and one if it came first
+    }
+
+    @Test
+    void where_the_window_of_a_connection_stays_shut_single_streams_end() throws Exception {
+        URI server = serveHttp2(upstreamOfEndlessResponses(CONNECTIONS));
+        Http2Peer slow = downloadOverHttp2(server);
+        receiveData(slow, WINDOW);
+        awaitReaders(CONNECTIONS);
+        clock.addAndGet(Duration.ofSeconds(3).toNanos());
+
+        serveAnother(server);
+
+        assertThat(slow.receive(RST_STREAM).error()).isEqualTo(ENHANCE_YOUR_CALM);
+        slow.openWindow();
+        assertThatGoOn(slow, CONNECTIONS - 3); // one may have used up its own window as well
+    }
+
+    @Test
+    void a_connection_of_HTTP_2_that_takes_nothing_at_all_ends() throws Exception {
+        aConnectionThatTakesNothingEnds(serveHttp2(upstreamOfEndlessResponses(CONNECTIONS)));
+    }
+
+    @Test
+    void a_connection_of_HTTP_2_over_TLS_that_takes_nothing_at_all_ends() throws Exception {
+        aConnectionThatTakesNothingEnds(serveHttp2OverTls(upstreamOfEndlessResponses(CONNECTIONS)));
+    }
+
+    private void aConnectionThatTakesNothingEnds(URI server) throws Exception {
+        downloadOverHttp2(server).send(SETTINGS, 0, 0, LARGE_STREAM_WINDOWS).openWindow();
+        awaitReaders(CONNECTIONS);
+        clock.addAndGet(Duration.ofSeconds(3).toNanos());
+
+        var client = loopback.connect(server, sockets).sendRequest("GET /x");
+        while (client.receivesNothingFor(MOMENT)) {
+            slowClients.endSlowOnes();
+            slowClients.lookAtReaders();
+        }
+
+        assertThat(client.receiveResponse().status()).isEqualTo(204);
+        assertThat(readers()).isZero();
+    }
+
+    @Test
+    void a_stream_that_is_read_now_and_then_does_not_end_while_others_wait() throws Exception {
+        URI server = serveHttp2(upstreamOfEndlessResponses(CONNECTIONS));
+        Http2Peer slow = downloadOverHttp2(server).openWindow();
+        receiveData(slow, CONNECTIONS * WINDOW);
+        awaitReaders(CONNECTIONS);
+        for (int i = 0; i < CONNECTIONS; i++) slow.send(WINDOW_UPDATE, 0, stream(i), ONE_KIBIBYTE);
+        receiveData(slow, CONNECTIONS * 1024);
+        clock.addAndGet(Duration.ofSeconds(3).toNanos());
+
+        var client = loopback.connect(server).sendRequest("GET /x");
+        for (int i = 0; i < 5; i++) {
+            slowClients.endSlowOnes();
+            assertThat(client.receivesNothingFor(MOMENT)).as("it waits").isTrue();
+        }
+        slowClients.lookAtReaders();
+
+        assertThat(slowClients.slowReaders()).isEqualTo(CONNECTIONS);
+    }
+
+    /** Another client's request, which is answered as soon as a connection to the upstream is free. */
+    private void serveAnother(URI server) throws Exception {
+        var client = loopback.connect(server, sockets).sendRequest("GET /x");
+        while (client.receivesNothingFor(MOMENT)) slowClients.endSlowOnes();
+        assertThat(client.receiveResponse().status()).isEqualTo(204);
+    }
+
+    /** Asks for as many responses on one connection, and gives nothing of its windows back. */
+    private Http2Peer downloadOverHttp2(URI server) throws Exception {
+        var client = Http2Peer.client(loopback.connect(server, sockets)).keepWindows();
+        for (int i = 0; i < CONNECTIONS; i++) client.get(stream(i), "/large" + i);
+        return client;
+    }
+
+    private static int stream(int i) {
+        return 2 * i + 1;
+    }
+
+    private static void receiveData(Http2Peer client, int bytes) throws IOException {
+        while (bytes > 0) bytes -= client.receive(DATA).payload().length();
+    }
+
+    private static void assertThatGoOn(Http2Peer client, int streams) throws IOException {
+        Set<Integer> those = new HashSet<>();
+        while (those.size() < streams) those.add(client.receive(DATA).stream());
+    }
+
+    /** Asks for as many responses, and reads none. */
     private List<RawConnection> download(URI server, int count) throws Exception {
         List<RawConnection> clients = new ArrayList<>();
-        for (int i = 0; i < count; i++) clients.add(loopback.connect(server).sendRequest("GET /large" + i));
-        var quiet = loopback.connect(server);
+        for (int i = 0; i < count; i++)
+            clients.add(loopback.connect(server, sockets).sendRequest("GET /large" + i));
+        awaitReaders(count);
+        return clients;
+    }
+
+    /** Waits until as many clients keep the proxy waiting and nothing is sent, and looks at them as if nothing was known of them. */
+    private void awaitReaders(int count) throws Exception {
+        var quiet = loopback.connect(URI.create("http://127.0.0.1:" + connector.getLocalPort()));
         long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
-        for (long sent = -1; readers() < count || sent != sent(); ) {
+        for (long sent = -1; slowClients.slowReaders() < count || sent != sent(); ) {
             assertThat(System.nanoTime()).as("it takes too long").isLessThan(deadline);
             sent = sent();
             assertThat(quiet.receivesNothingFor(MOMENT)).isTrue();
+            slowClients.lookAtReaders();
         }
+        clock.addAndGet(Duration.ofSeconds(11).toNanos());
         slowClients.lookAtReaders();
-        return clients;
     }
 
     /** How many clients keep the proxy waiting. */
@@ -189,6 +359,39 @@ class SlowClientsTest implements LoopbackTest {
     }
 
     private URI serve(ScriptedUpstream upstream) throws Exception {
+        return serve(upstream, new ClientConnectionFactory(Duration.ZERO));
+    }
+
+    private URI serveTls(ScriptedUpstream upstream) throws Exception {
+        return serve(upstream, newTls("http/1.1"), new ClientConnectionFactory(Duration.ZERO));
+    }
+
+    /** On one port, as in clear, but the client is not asked what it speaks. */
+    private URI serveHttp2OverTls(ScriptedUpstream upstream) throws Exception {
+        var http1 = new ClientConnectionFactory(Duration.ZERO);
+        return serve(
+                upstream,
+                newTls("http/1.1"),
+                http1,
+                new Http2ConnectionFactory(http1.getHttpConfiguration(), Duration.ZERO, "h2c"));
+    }
+
+    private SslConnectionFactory newTls(String next) {
+        var tls = new SslContextFactory.Server();
+        tls.setSslContext(TestAuthority.upstream("127.0.0.1", "www.example.com")); // Jetty compares it with Host
+        sockets = new HandshakeCertificates.Builder()
+                .addTrustedCertificate(TestAuthority.root().certificate())
+                .build()
+                .sslSocketFactory();
+        return new SslConnectionFactory(tls, next);
+    }
+
+    private URI serveHttp2(ScriptedUpstream upstream) throws Exception {
+        var http1 = new ClientConnectionFactory(Duration.ZERO);
+        return serve(upstream, http1, new Http2ConnectionFactory(http1.getHttpConfiguration(), Duration.ZERO, "h2c"));
+    }
+
+    private URI serve(ScriptedUpstream upstream, ConnectionFactory... protocols) throws Exception {
         var proxy = new StreamingProxy(upstream.target());
         proxy.setMaxUpstreamConnections(CONNECTIONS);
         slowClients = new SlowClients(proxy, 240, 240, clock::get) {
@@ -198,7 +401,7 @@ class SlowClientsTest implements LoopbackTest {
             }
         };
         var server = new Server();
-        connector = new LimitedConnector(server, new ClientConnectionFactory(Duration.ZERO));
+        connector = new LimitedConnector(server, protocols);
         connector.setHost("127.0.0.1");
         server.addConnector(connector);
         server.setHandler(slowClients);
@@ -222,7 +425,7 @@ class SlowClientsTest implements LoopbackTest {
     private List<RawConnection> upload(URI server, int count, int bytes) throws Exception {
         List<RawConnection> uploads = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            uploads.add(loopback.connect(server)
+            uploads.add(loopback.connect(server, sockets)
                     .sendRequest("PUT /" + i, "Content-Length: 10000")
                     .send("x".repeat(bytes)));
         }

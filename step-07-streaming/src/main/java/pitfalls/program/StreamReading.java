@@ -1,0 +1,126 @@
+package pitfalls.program;
+
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.http2.ErrorCode;
+import org.eclipse.jetty.http2.HTTP2Connection;
+import org.eclipse.jetty.http2.HTTP2Stream;
+import org.eclipse.jetty.http2.frames.ResetFrame;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
+import org.eclipse.jetty.util.Callback;
+import pitfalls.step02.Exchange;
+
+/**
+ * A response over HTTP/2. It waits for its reader while the window of its stream or of its connection is used up, or while the socket takes
+ * nothing (RFC 9113, section 5.2).
+ *
+ * <p>It ends with its stream, and the others of the connection go on: the frame that says so needs no window, and the client gives
+ * back the window that the stream has taken. Only a client whose socket does not take that frame loses its connection.
+ */
+final class StreamReading extends Response.Wrapper implements SlowReaders.Reading {
+    private long sent; // without what is being written
+    private ByteBuffer writing; // which Jetty moves on, as far as the windows permit
+    private int length; // of that, at its beginning
+    private volatile TimeoutException endReason;
+    private volatile boolean isOver;
+    private long sentBefore;
+
+    StreamReading(Request request, Response response) {
+        super(request, response);
+    }
+
+    @Override
+    public void write(boolean last, ByteBuffer content, Callback callback) {
+        begin(content);
+        super.write(
+                last,
+                content,
+                Callback.from(
+                        callback.getInvocationType(),
+                        () -> {
+                            end();
+                            callback.succeeded();
+                        },
+                        failure -> {
+                            end();
+                            TimeoutException reason = endReason; // which Jetty does not know
+                            callback.failed(reason == null ? failure : reason);
+                        }));
+    }
+
+    private synchronized void begin(ByteBuffer content) {
+        writing = content;
+        length = BufferUtil.length(content);
+    }
+
+    private synchronized void end() {
+        sent += length - BufferUtil.length(writing);
+        writing = null;
+        length = 0;
+    }
+
+    @Override
+    public synchronized boolean waitsForReader() {
+        return length > 0;
+    }
+
+    @Override
+    public synchronized long sent() {
+        return sent + length - BufferUtil.length(writing);
+    }
+
+    @Override
+    public Exchange exchange() {
+        return Exchange.of(getRequest());
+    }
+
+    @Override
+    public void end(TimeoutException reason) {
+        endReason = reason;
+        ClientEndPoint socket = socket();
+        if (socket != null) sentBefore = socket.sent();
+        HTTP2Stream stream = stream();
+        if (stream != null)
+            stream.reset(new ResetFrame(stream.getId(), ErrorCode.ENHANCE_YOUR_CALM_ERROR.code), Callback.NOOP);
+    }
+
+    /** The socket has taken at least what a single reader has to, or the client gets nothing any more. */
+    @Override
+    public void awaitEnd(int bytesPerSecond) {
+        ClientEndPoint socket = socket();
+        if (socket == null) return;
+        long sent = socket.sent();
+        if (socket.waitsForReader() && sent - sentBefore < bytesPerSecond) socket.failWrite(endReason);
+        sentBefore = sent;
+    }
+
+    @Override
+    public boolean isOver() {
+        return isOver;
+    }
+
+    /** Called when the exchange is over, however it went. */
+    void onCompletion() {
+        isOver = true;
+    }
+
+    private Connection connection() {
+        return getRequest().getConnectionMetaData().getConnection();
+    }
+
+    private HTTP2Stream stream() {
+        return connection() instanceof HTTP2Connection http2
+                ? http2.getSession().getStream(Integer.parseInt(getRequest().getId()))
+                : null;
+    }
+
+    private ClientEndPoint socket() {
+        EndPoint endPoint = connection().getEndPoint();
+        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
+        return endPoint instanceof ClientEndPoint client ? client : null;
+    }
+}
