@@ -12,7 +12,6 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLSocket;
 
 /**
@@ -93,11 +92,18 @@ public final class ScriptedUpstream implements Closeable {
     private void play(Socket socket) {
         try (socket) {
             var connection = new RawConnection(tls == null ? socket : secured(socket), socket);
-            if (connection.begins()) nextScript().play(connection);
-        } catch (SSLHandshakeException refused) {
-            // The client does not trust this upstream, or nobody asked for anything.
+            if (begins(connection)) nextScript().play(connection);
         } catch (Throwable failure) {
             if (!server.isClosed()) failures.add(failure);
+        }
+    }
+
+    /** Whether a request comes. If the client does not trust this upstream, none does, however the connection ends. */
+    private static boolean begins(RawConnection connection) {
+        try {
+            return connection.begins();
+        } catch (IOException refused) {
+            return false;
         }
     }
 
