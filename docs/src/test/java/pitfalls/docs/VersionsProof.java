@@ -63,7 +63,7 @@ class VersionsProof {
                     false,
                     "an_upload_that_stops_is_the_fault_of_the_client"),
             new Difference(
-                    "The test plays TLS by a customizer, and over HTTP/2 the proxy asks the connection",
+                    "The test plays TLS in the configuration of its server, and over HTTP/2 the proxy asks the connection",
                     true,
                     false,
                     "a_request_that_came_over_TLS_is_told_as_https"),
