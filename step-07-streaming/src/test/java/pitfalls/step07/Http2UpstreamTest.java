@@ -376,6 +376,8 @@ class Http2UpstreamTest implements LoopbackTest {
                         for (int i = 0; i < 3; i++) peer.data(stream, "x".repeat(10_000), i == 2);
                         if (end.startsWith("RST_STREAM")) peer.reset(stream, Http2Peer.NO_ERROR);
                         if (end.contains("GOAWAY")) peer.goAway(stream, Http2Peer.NO_ERROR);
+                        connection.shutdownOutput();
+                        connection.awaitEnd();
                     });
                     var proxy = proxy(upstream);
                     var client = smallWindow(proxy).get(1, "/x");
