@@ -94,22 +94,33 @@ public final class ClientStream extends HttpStream.Wrapper {
 
     @Override
     public void succeeded() {
-        endWith(ErrorCode.NO_ERROR);
+        endWith(ErrorCode.NO_ERROR, Callback.NOOP);
         super.succeeded();
     }
 
     @Override
     public void failed(Throwable failure) {
-        endWith(isWhole ? ErrorCode.NO_ERROR : ErrorCode.INTERNAL_ERROR);
+        endWith(isWhole ? ErrorCode.NO_ERROR : ErrorCode.INTERNAL_ERROR, Callback.NOOP);
         super.failed(failure);
     }
 
-    /** Has no effect if both sides have ended it already. */
-    private void endWith(ErrorCode code) {
-        if (!(connection instanceof HTTP2Connection http2)) return;
+    /** Called when the request fails while a part of the response is being written, which may be the last one. */
+    @Override
+    public Runnable cancelSend(Throwable cause, Callback callback) {
+        Runnable cancel = super.cancelSend(cause, callback);
+        Callback failed = Callback.from(() -> callback.failed(cause)); // when all is flushed
+        return () -> {
+            if (!endWith(isWhole ? ErrorCode.NO_ERROR : ErrorCode.INTERNAL_ERROR, failed)) cancel.run();
+        };
+    }
+
+    /** Has no effect, and returns that, if both sides have ended it already. */
+    private boolean endWith(ErrorCode code, Callback callback) {
+        if (!(connection instanceof HTTP2Connection http2)) return false;
         HTTP2Session session = http2.getSession();
         HTTP2Stream stream = session.getStream(Integer.parseInt(getId()));
-        if (stream == null || stream.isClosed() || stream.isReset()) return;
-        stream.reset(new ResetFrame(stream.getId(), code.code), Callback.NOOP);
+        if (stream == null || stream.isClosed() || stream.isReset()) return false;
+        stream.reset(new ResetFrame(stream.getId(), code.code), callback);
+        return true;
     }
 }
