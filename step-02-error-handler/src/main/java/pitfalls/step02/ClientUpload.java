@@ -37,9 +37,9 @@ final class ClientUpload extends ContentSourceRequestContent {
         return clientFailure == null ? null : ProxyError.ofClient(clientFailure);
     }
 
-    /** Whether the proxy still waits for more of the body, so that the connection cannot serve another request. */
-    synchronized boolean isWaitedFor() {
-        return demanded;
+    /** Whether some of the body has not arrived, so that the connection cannot serve another request. What has arrived is dropped. */
+    synchronized boolean isUnfinished() {
+        return demanded || !exchange.clientToProxyRequest.consumeAvailable();
     }
 
     @Override
@@ -82,12 +82,11 @@ final class ClientUpload extends ContentSourceRequestContent {
     }
 
     /**
-     * Called when the exchange has failed for another reason. While the client's connection is being read, it is left
-     * alone: Jetty 12.1.14 does not expect to be told from another thread, and the response might never be sent.
+     * Called when the attempt has failed. The client's request is left alone: whoever stands in front of the proxy may take its failure
+     * for the end of the exchange, and answer in the place of the proxy.
      */
     @Override
     public synchronized void fail(Throwable x, boolean last) {
         end = Content.Chunk.from(x, true);
-        if (!demanded) super.fail(x, last);
     }
 }

@@ -177,9 +177,9 @@ public class Exchange extends Callback.Nested {
     /** Called when the client's body was read to its end. */
     protected void onUploadEnd() {}
 
-    /** {@return whether the proxy still waits for more of the client's body} */
+    /** {@return whether some of the client's body has not arrived; what has is dropped} */
     final boolean isUploading() {
-        return upload != null && upload.isWaitedFor();
+        return upload != null && upload.isUnfinished();
     }
 
     /**

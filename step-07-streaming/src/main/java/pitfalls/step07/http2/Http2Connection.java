@@ -16,10 +16,11 @@ import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.client.transport.HttpExchange;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.client.transport.HttpSender;
-import org.eclipse.jetty.http.BadMessageException;
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.http.MetaData;
@@ -279,7 +280,8 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
                 if (!LengthField.isWellFormed(fields))
                     return new IOException("the length of the response is not a number");
                 if (sizeOf(fields) <= getHttpClient().getMaxResponseHeadersSize()) return null;
-                var cause = new BadMessageException("Response Header Fields Too Large");
+                var cause = new HttpException.RuntimeException(
+                        HttpStatus.BAD_GATEWAY_502, "Response Header Fields Too Large");
                 return new HttpResponseException(cause.getReason(), exchange.getResponse(), cause);
             }
 
