@@ -25,6 +25,7 @@ final class StreamReading extends Response.Wrapper implements SlowReaders.Readin
     private long sent; // without what is being written
     private ByteBuffer writing; // which Jetty moves on, as far as the windows permit
     private int length; // of that, at its beginning
+    private boolean isWriting; // also a header alone, or the end, which other streams may hold up
     private volatile TimeoutException endReason;
     private volatile boolean isOver;
     private long sentBefore;
@@ -55,17 +56,19 @@ final class StreamReading extends Response.Wrapper implements SlowReaders.Readin
     private synchronized void begin(ByteBuffer content) {
         writing = content;
         length = BufferUtil.length(content);
+        isWriting = true;
     }
 
     private synchronized void end() {
         sent += length - BufferUtil.length(writing);
         writing = null;
         length = 0;
+        isWriting = false;
     }
 
     @Override
     public synchronized boolean waitsForReader() {
-        return length > 0;
+        return isWriting;
     }
 
     @Override
