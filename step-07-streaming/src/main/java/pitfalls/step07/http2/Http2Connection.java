@@ -57,6 +57,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
     static final Duration QUIET = Duration.ofSeconds(310);
 
     private static final String REQUEST = HttpRequest.class.getName();
+    private static final String FAULT = Http2Connection.class.getName();
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     /** What belongs to a connection of HTTP/1.1, and to no message of HTTP/2 (RFC 9113, section 8.2.2). */
@@ -145,13 +146,18 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
             if (type == FrameType.HEADERS || type == FrameType.DATA) answered = NanoTime.now();
         }
 
-        /** Jetty resets a stream that breaks the rules, with a body of the wrong length for instance, and tells nobody. */
+        /**
+         * Tells a request why its stream was reset. Jetty resets one that breaks the rules, with a body of the wrong length for instance,
+         * and tells nobody.
+         */
         @Override
         public void onOutgoingFrame(Session session, Frame frame) {
             if (!(frame instanceof ResetFrame reset) || reset.getError() == ErrorCode.CANCEL_STREAM_ERROR.code) return;
             Stream stream = session.getStream(reset.getStreamId());
             if (stream == null || !(stream.getAttribute(REQUEST) instanceof HttpRequest request)) return;
-            var failure = new IOException("the response breaks the rules of HTTP/2");
+            var failure = stream.getAttribute(FAULT) instanceof Throwable fault
+                    ? fault
+                    : new IOException("the response breaks the rules of HTTP/2");
             getHttpClient().getExecutor().execute(() -> request.abort(failure));
         }
     }
@@ -266,6 +272,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
                     jetty.onHeaders(stream, frame, callback);
                     return;
                 }
+                stream.setAttribute(FAULT, fault); // the frame that goes out tells it too, in another thread
                 stream.reset(new ResetFrame(stream.getId(), ErrorCode.PROTOCOL_ERROR.code), Callback.NOOP);
                 exchange.getRequest().abort(fault);
                 callback.succeeded();
