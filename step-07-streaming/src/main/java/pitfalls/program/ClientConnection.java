@@ -89,9 +89,7 @@ final class ClientConnection extends StandardConnection implements Drainable {
     /** How long nothing was sent or received. */
     @Override
     public long idleForMs() {
-        EndPoint endPoint = getEndPoint();
-        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
-        return endPoint instanceof IdleTimeout idle ? idle.getIdleFor() : MOMENT_MS;
+        return ClientEndPoint.innermost(this) instanceof IdleTimeout idle ? idle.getIdleFor() : MOMENT_MS;
     }
 
     /** Reads once more: a request that has arrived is served, and without one {@link #fillInterested} closes the connection. */

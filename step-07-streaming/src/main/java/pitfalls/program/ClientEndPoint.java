@@ -6,6 +6,8 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
+import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.io.ssl.SslConnection;
@@ -24,6 +26,13 @@ final class ClientEndPoint extends SocketChannelEndPoint {
             throws IOException {
         super(channel, selector, key, scheduler);
         address = ((InetSocketAddress) channel.getRemoteAddress()).getAddress();
+    }
+
+    /** The end point that a connection has, below TLS if there is any. */
+    static EndPoint innermost(Connection connection) {
+        EndPoint endPoint = connection.getEndPoint();
+        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap();
+        return endPoint;
     }
 
     /** The client's. */

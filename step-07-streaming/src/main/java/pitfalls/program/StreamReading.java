@@ -3,16 +3,15 @@ package pitfalls.program;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http2.ErrorCode;
-import org.eclipse.jetty.http2.HTTP2Connection;
 import org.eclipse.jetty.http2.HTTP2Stream;
 import org.eclipse.jetty.http2.frames.ResetFrame;
 import org.eclipse.jetty.io.Connection;
-import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.Callback;
 import pitfalls.step02.Exchange;
+import pitfalls.step07.http2.ClientStream;
 
 /**
  * A response over HTTP/2. It waits for its reader while the window of its stream or of its connection is used up, or while the socket takes
@@ -86,7 +85,7 @@ final class StreamReading extends Response.Wrapper implements SlowReaders.Readin
         endReason = reason;
         ClientEndPoint socket = socket();
         if (socket != null) sentBefore = socket.sent();
-        HTTP2Stream stream = stream();
+        HTTP2Stream stream = ClientStream.of(connection(), getRequest().getId());
         if (stream != null)
             stream.reset(new ResetFrame(stream.getId(), ErrorCode.ENHANCE_YOUR_CALM_ERROR.code), Callback.NOOP);
     }
@@ -115,15 +114,7 @@ final class StreamReading extends Response.Wrapper implements SlowReaders.Readin
         return getRequest().getConnectionMetaData().getConnection();
     }
 
-    private HTTP2Stream stream() {
-        return connection() instanceof HTTP2Connection http2
-                ? http2.getSession().getStream(Integer.parseInt(getRequest().getId()))
-                : null;
-    }
-
     private ClientEndPoint socket() {
-        EndPoint endPoint = connection().getEndPoint();
-        while (endPoint instanceof EndPoint.Wrapper wrapper) endPoint = wrapper.unwrap(); // of TLS
-        return endPoint instanceof ClientEndPoint client ? client : null;
+        return ClientEndPoint.innermost(connection()) instanceof ClientEndPoint client ? client : null;
     }
 }

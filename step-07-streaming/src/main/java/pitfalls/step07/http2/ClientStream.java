@@ -5,7 +5,6 @@ import java.nio.ByteBuffer;
 import org.eclipse.jetty.http.MetaData;
 import org.eclipse.jetty.http2.ErrorCode;
 import org.eclipse.jetty.http2.HTTP2Connection;
-import org.eclipse.jetty.http2.HTTP2Session;
 import org.eclipse.jetty.http2.HTTP2Stream;
 import org.eclipse.jetty.http2.frames.ResetFrame;
 import org.eclipse.jetty.io.Connection;
@@ -85,10 +84,21 @@ public final class ClientStream extends HttpStream.Wrapper {
         task.run();
     }
 
+    /**
+     * Finds the stream of a client's request.
+     *
+     * @param connection the request's
+     * @param id the request's
+     * @return {@code null} if it has ended, or the connection does not speak HTTP/2
+     */
+    public static HTTP2Stream of(Connection connection, String id) {
+        return connection instanceof HTTP2Connection http2 ? http2.getSession().getStream(Integer.parseInt(id)) : null;
+    }
+
     /** {@return whether the client has left already, of which Jetty tells only those who have asked before} */
     public boolean hasEnded() {
-        if (!(connection instanceof HTTP2Connection http2)) return false;
-        HTTP2Stream stream = http2.getSession().getStream(Integer.parseInt(getId()));
+        if (!(connection instanceof HTTP2Connection)) return false;
+        HTTP2Stream stream = of(connection, getId());
         return stream == null || stream.isReset();
     }
 
@@ -116,9 +126,7 @@ public final class ClientStream extends HttpStream.Wrapper {
 
     /** Has no effect, and returns that, if both sides have ended it already. */
     private boolean endWith(ErrorCode code, Callback callback) {
-        if (!(connection instanceof HTTP2Connection http2)) return false;
-        HTTP2Session session = http2.getSession();
-        HTTP2Stream stream = session.getStream(Integer.parseInt(getId()));
+        HTTP2Stream stream = of(connection, getId());
         if (stream == null || stream.isClosed() || stream.isReset()) return false;
         stream.reset(new ResetFrame(stream.getId(), code.code), callback);
         return true;
