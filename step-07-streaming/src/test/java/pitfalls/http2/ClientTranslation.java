@@ -89,18 +89,7 @@ public final class ClientTranslation implements Loopback.Translation {
         responses.begin(stream, words[0], head.field("Connection").contains("close"));
         peer.headers(stream, isLast, fields.toArray(String[]::new));
         if (isLast) return;
-        Http1Message.passBody(head, false, client, new Http1Message.Sink() {
-            @Override
-            public void piece(String text) throws IOException, InterruptedException {
-                peer.dataInWindow(stream, text);
-            }
-
-            @Override
-            public void end(String... trailers) throws IOException {
-                if (trailers.length == 0) peer.data(stream, "", true);
-                else peer.headers(stream, true, trailers);
-            }
-        });
+        Http1Message.passBody(head, false, client, new Http1Message.Sink(peer, stream));
     }
 
     /** Writes in HTTP/1.1 what the server answers. */

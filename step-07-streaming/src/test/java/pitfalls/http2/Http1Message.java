@@ -18,11 +18,24 @@ final class Http1Message {
 
     private Http1Message() {}
 
-    /** Where the pieces of a body go, and its end. */
-    interface Sink {
-        void piece(String text) throws IOException, InterruptedException;
+    /** Where the pieces of a body go, and its end: to a stream of HTTP/2. */
+    static class Sink {
+        private final Http2Peer peer;
+        private final int stream;
 
-        void end(String... trailers) throws IOException;
+        Sink(Http2Peer peer, int stream) {
+            this.peer = peer;
+            this.stream = stream;
+        }
+
+        private void piece(String text) throws IOException, InterruptedException {
+            peer.dataInWindow(stream, text);
+        }
+
+        void end(String... trailers) throws IOException {
+            if (trailers.length == 0) peer.data(stream, "", true);
+            else peer.headers(stream, true, trailers);
+        }
     }
 
     /** What HTTP/2 has no word for. The test's result says nothing of the proxy then, and the log says why. */

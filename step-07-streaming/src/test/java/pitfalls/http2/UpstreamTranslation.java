@@ -203,17 +203,11 @@ public final class UpstreamTranslation implements SocketAddressResolver {
             if (isLast) onAnswered();
             peer.headers(stream, isLast, fields.toArray(String[]::new));
             if (isInterim || isLast) return;
-            Http1Message.passBody(head, true, upstream, new Http1Message.Sink() {
+            Http1Message.passBody(head, true, upstream, new Http1Message.Sink(peer, stream) {
                 @Override
-                public void piece(String text) throws IOException, InterruptedException {
-                    peer.dataInWindow(stream, text);
-                }
-
-                @Override
-                public void end(String... trailers) throws IOException {
+                void end(String... trailers) throws IOException {
                     onAnswered();
-                    if (trailers.length == 0) peer.data(stream, "", true);
-                    else peer.headers(stream, true, trailers);
+                    super.end(trailers);
                 }
             });
         }
