@@ -37,9 +37,9 @@ final class ClientUpload extends ContentSourceRequestContent {
         return clientFailure == null ? null : ProxyError.ofClient(clientFailure);
     }
 
-    /** Whether some of the body has not arrived, so that the connection cannot serve another request. What has arrived is dropped. */
-    synchronized boolean isUnfinished() {
-        return demanded || !exchange.clientToProxyRequest.consumeAvailable();
+    /** Drops what has arrived of the body; returns whether that was the rest of it, so that the connection can serve another request. */
+    synchronized boolean consumeAvailable() {
+        return !demanded && exchange.clientToProxyRequest.consumeAvailable();
     }
 
     @Override

@@ -38,7 +38,7 @@ final class ErrorAnswer {
         byte[] content = (body == null ? "" : body).getBytes(StandardCharsets.UTF_8);
         HttpFields.Mutable fields = proxyToClientResponse.getHeaders();
         fields.put(HttpHeader.CONTENT_LENGTH, content.length);
-        if (exchange.isUploading()) fields.put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
+        if (!exchange.consumeUpload()) fields.put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
         exchange.answer(ByteBuffer.wrap(content));
     }
 

@@ -177,9 +177,9 @@ public class Exchange extends Callback.Nested {
     /** Called when the client's body was read to its end. */
     protected void onUploadEnd() {}
 
-    /** {@return whether some of the client's body has not arrived; what has is dropped} */
-    final boolean isUploading() {
-        return upload != null && upload.isUnfinished();
+    /** Drops what has arrived of the client's body; returns whether that was the rest of it. */
+    final boolean consumeUpload() {
+        return upload == null || upload.consumeAvailable();
     }
 
     /**

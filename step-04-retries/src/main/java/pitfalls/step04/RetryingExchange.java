@@ -126,7 +126,7 @@ public class RetryingExchange extends Exchange {
         Again onStatus = verdictOnStatus;
         verdictOnStatus = null;
         if (onStatus != null) return onStatus;
-        if (metStaleConnection(kind)) {
+        if (mayBeReplaced(kind)) {
             replacements = 1;
             String why = kind == ProxyError.NOT_PROCESSED ? "nothing was carried out" : "the connection had gone stale";
             LOG.info("{}, {} for {}: sent again {}", why, kind.type(), subject(), label());
@@ -142,10 +142,10 @@ public class RetryingExchange extends Exchange {
      * nothing about how the upstream is, so it counts as no failure, and neither the policy nor the budget is asked. It happens to a
      * request once: the next connection is a fresh one.
      */
-    private boolean metStaleConnection(ProxyError.Kind kind) {
-        boolean mayReplace =
+    private boolean mayBeReplaced(ProxyError.Kind kind) {
+        boolean isPermitted =
                 proxy.replacesStaleConnections && replacements == 0 && !proxyToClientResponse.isCommitted();
-        if (!mayReplace) return false;
+        if (!isPermitted) return false;
         if (kind == ProxyError.NOT_PROCESSED) return body == null || body.isReplayable();
         boolean isSent = kind == ProxyError.CONNECTION_TERMINATED;
         boolean ended = isSent || kind == ProxyError.UNREACHABLE;

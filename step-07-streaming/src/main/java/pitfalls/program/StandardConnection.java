@@ -49,11 +49,11 @@ class StandardConnection extends HttpConnection {
     @Override
     public final void onFillable() {
         if (calls.getAndIncrement() > 0) return; // the thread that reads does so once more
-        int answered;
+        int seen;
         do {
-            answered = calls.get();
+            seen = calls.get();
             super.onFillable();
-        } while (!calls.compareAndSet(answered, 0));
+        } while (!calls.compareAndSet(seen, 0));
     }
 
     @Override
