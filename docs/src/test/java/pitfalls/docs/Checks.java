@@ -75,8 +75,8 @@ final class Checks {
         if (file == null) return "the page has no link to the file of " + member;
         List<BodyDeclaration<?>> members = Sources.members(file, member);
         if (members.isEmpty()) return member + " is not in " + file.getFileName();
-        if (members.stream().anyMatch(found -> Sources.text(file, found)
-                .equals(block.getLiteral().stripTrailing()))) return null;
+        if (members.stream().anyMatch(found -> Page.differOnlyInSpace(Sources.text(file, found), block.getLiteral())))
+            return null;
         String expected = Sources.text(file, members.get(0));
         if (Page.UPDATE) page.rewrite(block, expected);
         return Page.UPDATE ? null : member + " reads, in " + file.getFileName() + ":\n" + expected;
@@ -141,11 +141,12 @@ final class Checks {
         for (String destination : page.destinations()) {
             if (destination.matches("[a-z]+:.*")) continue;
             String[] parts = destination.split("#", 2);
+            boolean isLine = parts[0].endsWith(".java") && parts.length > 1 && parts[1].matches("L[0-9]+");
             Path target = parts[0].isEmpty()
                     ? page.file()
                     : page.file().resolveSibling(parts[0]).normalize();
             if (!Files.exists(target)) complaints.add("'" + destination + "' leads nowhere");
-            else if (parts.length > 1 && !Page.read(target).anchors().contains(parts[1]))
+            else if (parts.length > 1 && !isLine && !Page.read(target).anchors().contains(parts[1]))
                 complaints.add("'" + destination + "': there is no heading of that name");
         }
         return complaints;
@@ -194,6 +195,9 @@ final class Checks {
                     && ALL_LOWER.matcher(code).matches()
                     && !code.matches("(proxy|client)_.*") // directives of nginx
                     && !Sources.testMethods().contains(code)) complaints.add("there is no test " + code);
+        for (TestLink link : TestLink.in(page)) {
+            if (link.line() == 0) complaints.add("there is no test " + link.test() + " in " + link.file());
+        }
         for (Link link : page.all(Link.class)) {
             if (!link.getDestination().endsWith(".java") || !(link.getFirstChild() instanceof Code code)) continue;
             Path file = page.file().resolveSibling(link.getDestination()).normalize();

@@ -163,6 +163,15 @@ record Page(Path file, String text, Node root) {
         return text.toString();
     }
 
+    /** Whether two texts are the same without their white space: a page breaks lines that are too long for it, some with a backslash. */
+    static boolean differOnlyInSpace(String one, String other) {
+        return withoutSpace(one).equals(withoutSpace(other));
+    }
+
+    private static String withoutSpace(String text) {
+        return text.replaceAll("\\\\\\n|\\s", "");
+    }
+
     /** Writes other lines into a block of the file, in which nothing above it has been rewritten. */
     void rewrite(FencedCodeBlock block, String literal) {
         var lines = new ArrayList<>(List.of(textOf(file).split("\n", -1)));
