@@ -28,7 +28,7 @@ public final class HopMarkTarget {
             checkIsFound(HopMark.field(name), HttpFields.build());
             assertThat(name).matches("[!-~]+").doesNotContain(":", ",", ";");
         } catch (IllegalArgumentException refused) {
-            assertThat(refused.getMessage()).startsWith("'" + name + "' is no name for a mark");
+            assertThat(refused.getMessage()).startsWith("'" + name + "' is not a name for a mark");
         }
     }
 

@@ -20,7 +20,7 @@ public final class UpstreamTarget {
         try {
             upstream = Upstream.parse(address);
         } catch (IllegalArgumentException refused) {
-            assertThat(refused.getMessage()).startsWith("'").contains("' is no address of an upstream, ");
+            assertThat(refused.getMessage()).startsWith("'").contains("' is not an upstream address: ");
             if (!address.contains("@")) assertThat(refused.getMessage()).startsWith("'" + address + "'");
             return;
         }

@@ -21,7 +21,7 @@ public final class TrustedPeersTarget {
         try {
             peers = TrustedPeers.parse(range);
         } catch (IllegalArgumentException refused) {
-            assertThat(refused.getMessage()).startsWith("'" + range + "' is no range of addresses: ");
+            assertThat(refused.getMessage()).startsWith("'" + range + "' is not a range of addresses. ");
             return;
         }
         assertThat(range).matches("[0-9A-Fa-f:./]+");

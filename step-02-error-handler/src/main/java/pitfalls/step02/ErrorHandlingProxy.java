@@ -74,7 +74,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
     private void answer(Exchange exchange, ProxyError error) {
         Response proxyToClientResponse = exchange.proxyToClientResponse;
         if (proxyToClientResponse.hasLastWrite()) {
-            exchange.succeeded(); // the client has its answer, and the upstream did not want the rest of the upload
+            exchange.succeeded(); // the upstream answered, and did not want the rest of the upload
         } else if (proxyToClientResponse.isCommitted()) {
             ErrorLog.line("aborted", error, exchange);
             if (!exchange.endWith(error)) Truncation.abort(exchange, error.failure());

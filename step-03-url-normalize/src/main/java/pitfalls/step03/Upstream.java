@@ -25,7 +25,7 @@ import org.eclipse.jetty.util.URIUtil;
 public record Upstream(String scheme, String host, int port, String basePath, String query, String strippedPrefix) {
     static final String H2C = "h2c";
 
-    private static final String BAD_SCHEME = "its scheme is none of http, https and h2c";
+    private static final String BAD_SCHEME = "its scheme must be http, https or h2c";
     private static final String BAD_PORT = "its port is not between 1 and 65535";
     private static final String PATH = "/[^?#\\s]*[^/?#\\s]";
 
@@ -49,7 +49,7 @@ public record Upstream(String scheme, String host, int port, String basePath, St
      */
     public Upstream {
         check(Set.of("http", "https", H2C).contains(scheme), BAD_SCHEME);
-        check(isHost(host), "its host is no name, no IPv4 address and no IPv6 address in brackets");
+        check(isHost(host), "its host must be a name, an IPv4 address, or an IPv6 address in brackets");
         check(port >= 1 && port <= 65535, BAD_PORT);
         check(
                 basePath.isEmpty() || basePath.matches(PATH),
@@ -89,8 +89,8 @@ public record Upstream(String scheme, String host, int port, String basePath, St
         } catch (IllegalArgumentException x) {
             String quoted = address == null ? "null" : "'" + withoutUser(address) + "'";
             throw new IllegalArgumentException(
-                    quoted + " is no address of an upstream, " + x.getMessage()
-                            + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
+                    quoted + " is not an upstream address: " + x.getMessage()
+                            + ". Write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
                             + " http://leader.internal:8081/base/, https://leader.internal or h2c://leader.internal:8081",
                     x);
         }

@@ -52,9 +52,9 @@ class UpstreamTest {
             Map.entry("not a url", "it contains white space or characters beyond ASCII"),
             Map.entry("bücher.example", "it contains white space or characters beyond ASCII"),
             Map.entry("h/\u007f", "it contains white space or characters beyond ASCII"),
-            Map.entry("ftp://leader.internal", "its scheme is none of http, https and h2c"),
-            Map.entry("ws://leader.internal", "its scheme is none of http, https and h2c"),
-            Map.entry("//leader.internal://x", "its scheme is none of http, https and h2c"),
+            Map.entry("ftp://leader.internal", "its scheme must be http, https or h2c"),
+            Map.entry("ws://leader.internal", "its scheme must be http, https or h2c"),
+            Map.entry("//leader.internal://x", "its scheme must be http, https or h2c"),
             Map.entry("://leader.internal", "it is not a URL"),
             Map.entry("http://", "it has no host"),
             Map.entry("http:///base", "it has no host"),
@@ -76,13 +76,13 @@ class UpstreamTest {
             Map.entry("[::1", "it is not a URL"),
             Map.entry("[leader]:8081", "it is not a URL"),
             Map.entry("[fe80::1%25eth0]:8081", "it is not a URL"),
-            Map.entry("http://8081/", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
-            Map.entry("256.1.1.1", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
-            Map.entry("1.2.3:80", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
-            Map.entry("*:8081", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
-            Map.entry("a..b", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
-            Map.entry("-h:8081", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
-            Map.entry("h%20x:8081", "its host is no name, no IPv4 address and no IPv6 address in brackets"),
+            Map.entry("http://8081/", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
+            Map.entry("256.1.1.1", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
+            Map.entry("1.2.3:80", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
+            Map.entry("*:8081", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
+            Map.entry("a..b", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
+            Map.entry("-h:8081", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
+            Map.entry("h%20x:8081", "its host must be a name, an IPv4 address, or an IPv6 address in brackets"),
             Map.entry("http://http://h", "its base path begins with two slashes"),
             Map.entry("h//a", "its base path begins with two slashes"),
             Map.entry("http://h:8081/?x=1#frag", "it contains a fragment"),
@@ -112,9 +112,9 @@ class UpstreamTest {
                                 "'" + entry.getKey().strip() + "'",
                                 () -> assertThat(complaintAbout(entry.getKey()))
                                         .isEqualTo(
-                                                "'" + entry.getKey() + "' is no address of an upstream, "
+                                                "'" + entry.getKey() + "' is not an upstream address: "
                                                         + entry.getValue()
-                                                        + ": write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
+                                                        + ". Write :8081, 8081, leader.internal, leader.internal:8081, [::1]:8081,"
                                                         + " http://leader.internal:8081/base/, https://leader.internal or h2c://leader.internal:8081")));
     }
 
@@ -129,7 +129,7 @@ class UpstreamTest {
     @Test
     void a_password_is_not_repeated() {
         assertThat(complaintAbout("http://user:pw@h"))
-                .startsWith("'http://...@h' is no address of an upstream, it contains a user: write :8081");
+                .startsWith("'http://...@h' is not an upstream address: it contains a user. Write :8081");
     }
 
     @Test
@@ -179,7 +179,7 @@ class UpstreamTest {
 
     @Test
     void an_address_that_was_never_set_is_refused_like_the_others() {
-        assertThat(complaintAbout(null)).startsWith("null is no address of an upstream, it is empty: write :8081");
+        assertThat(complaintAbout(null)).startsWith("null is not an upstream address: it is empty. Write :8081");
     }
 
     @Test

@@ -70,7 +70,7 @@ public interface UrlContract extends LoopbackTest {
                 .map(address -> DynamicTest.dynamicTest("'" + address + "'", () -> assertThatIllegalArgumentException()
                         .as("what the constructor says")
                         .isThrownBy(() -> newProxy(address))
-                        .withMessageStartingWith("'" + address + "' is no address of an upstream")));
+                        .withMessageStartingWith("'" + address + "' is not an upstream address")));
     }
 
     @Headline

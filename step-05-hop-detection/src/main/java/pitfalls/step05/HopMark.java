@@ -102,7 +102,7 @@ public interface HopMark {
         Objects.requireNonNull(name);
         if (!name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+") || HttpHeader.CACHE.get(name) != null) {
             throw new IllegalArgumentException("'" + name
-                    + "' is no name for a mark, which is a field name that HTTP has no other use for, such as"
+                    + "' is not a name for a mark. Write a header name that HTTP does not use for anything else, such as"
                     + " X-MiniKV-Forwarded");
         }
         return new HopMark() {

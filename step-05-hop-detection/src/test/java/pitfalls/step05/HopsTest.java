@@ -323,7 +323,7 @@ class HopsTest {
                     .map(name ->
                             DynamicTest.dynamicTest("'" + name.strip() + "'", () -> assertThatIllegalArgumentException()
                                     .isThrownBy(() -> HopMark.field(name))
-                                    .withMessageStartingWith("'" + name + "' is no name for a mark")));
+                                    .withMessageStartingWith("'" + name + "' is not a name for a mark")));
         }
     }
 }

@@ -69,10 +69,7 @@ public class DirectedProxy extends HopDetectingProxy {
     protected void addForwardedHeader(
             Request clientToProxyRequest, org.eclipse.jetty.client.Request proxyToServerRequest) {
         var exchange = (DirectedExchange) clientToProxyRequest.getAttribute(DirectedExchange.KEY);
-        String host = HostPort.normalizeHost(proxyToServerRequest.getHost());
-        int port = proxyToServerRequest.getPort();
-        boolean isDefault = port == URIUtil.getDefaultPortForScheme(proxyToServerRequest.getScheme());
-        String authority = isDefault ? host : host + ":" + port;
+        String authority = authorityOf(proxyToServerRequest);
         boolean trusted = route.trustedPeers != TrustedPeers.NONE && route.trustedPeers.contains(clientToProxyRequest);
         proxyToServerRequest.headers(fields -> {
             if (!trusted) ForwardedFields.drop(clientToProxyRequest.getHeaders(), fields);
@@ -85,6 +82,13 @@ public class DirectedProxy extends HopDetectingProxy {
         if (maps) proxyToServerRequest.onResponseHeaders(new UpstreamLocation(exchange, proxyToServerRequest).listener);
         boolean mayBePrivate = PrivateConnections.MAY_NEED.test(clientToProxyRequest);
         if (mayBePrivate) PrivateConnections.use(clientToProxyRequest, proxyToServerRequest, getHttpClient());
+    }
+
+    private static String authorityOf(org.eclipse.jetty.client.Request proxyToServerRequest) {
+        String host = HostPort.normalizeHost(proxyToServerRequest.getHost());
+        int port = proxyToServerRequest.getPort();
+        boolean isDefault = port == URIUtil.getDefaultPortForScheme(proxyToServerRequest.getScheme());
+        return isDefault ? host : host + ":" + port;
     }
 
     /** {@return the director} */

@@ -31,7 +31,8 @@ final class TrustedPeers {
                 }
             } catch (RuntimeException x) {
                 throw new IllegalArgumentException(
-                        "'" + range + "' is no range of addresses: write an address, 10.1.2.3 or ::1, or a range whose"
+                        "'" + range
+                                + "' is not a range of addresses. Write an address, 10.1.2.3 or ::1, or a range whose"
                                 + " bits beyond the prefix are zero, 10.0.0.0/8 or fd00::/8",
                         x);
             }

@@ -326,7 +326,7 @@ class DirectorTest {
                             "::/129")
                     .map(range -> DynamicTest.dynamicTest("'" + range + "'", () -> assertThatIllegalArgumentException()
                             .isThrownBy(() -> new DirectedProxy(":8081").setTrustedPeers(range))
-                            .withMessageStartingWith("'" + range + "' is no range of addresses")));
+                            .withMessageStartingWith("'" + range + "' is not a range of addresses")));
         }
 
         @TestFactory
@@ -363,10 +363,10 @@ class DirectorTest {
         void a_director_with_an_address_that_is_none_is_refused_at_construction() {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> Director.fixed("not a url"))
-                    .withMessageStartingWith("'not a url' is no address of an upstream");
+                    .withMessageStartingWith("'not a url' is not an upstream address");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> Director.byField("X-Tenant", Map.of("red", "not a url")))
-                    .withMessageStartingWith("'not a url' is no address of an upstream");
+                    .withMessageStartingWith("'not a url' is not an upstream address");
         }
     }
 }

@@ -29,7 +29,7 @@ record ListenAddress(String host, int port) {
             // told below
         }
         throw new TypeConversionException(
-                "'" + address + "' is no address to listen on: write :8080, 8080, 127.0.0.1:8080 or [::1]:8080");
+                "'" + address + "' is not an address to listen on. Write :8080, 8080, 127.0.0.1:8080 or [::1]:8080");
     }
 
     /** A connector that listens here, for these protocols. */

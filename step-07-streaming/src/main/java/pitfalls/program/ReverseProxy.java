@@ -374,8 +374,7 @@ public final class ReverseProxy implements Callable<Integer> {
         } catch (DateTimeParseException x) {
             // told below
         }
-        throw new TypeConversionException(
-                "'" + text + "' is no time: write 0.5s, 30s, 10m or 1h, and 365 days at most");
+        throw new TypeConversionException("'" + text + "' is not a time. Write 0.5s, 30s, 10m or 1h; 365 days at most");
     }
 
     private static UpstreamProtocol protocolOf(String text) {
@@ -586,7 +585,7 @@ public final class ReverseProxy implements Callable<Integer> {
             int beforeAddress = text.lastIndexOf('=');
             if (afterField <= 0 || afterField == beforeAddress) {
                 throw new TypeConversionException(
-                        "'" + text + "' is no route: write HEADER=VALUE=ADDRESS, such as X-Tenant=red=:8082");
+                        "'" + text + "' is not a route. Write HEADER=VALUE=ADDRESS, such as X-Tenant=red=:8082");
             }
             return new Route(
                     text.substring(0, afterField),

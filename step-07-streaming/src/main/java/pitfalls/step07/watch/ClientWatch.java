@@ -137,7 +137,7 @@ public final class ClientWatch {
         EofException failure;
         synchronized (this) {
             if (state != State.READING || caller != reader) return; // it was paused in the meantime
-            ByteBuffer buffer = BufferUtil.allocate(1); // for which Jetty's own buffer always has room
+            ByteBuffer buffer = BufferUtil.allocate(1); // Jetty's buffer always has room for it
             try {
                 int filled = endPoint.fill(buffer);
                 if (filled > 0) early = buffer;
