@@ -134,7 +134,7 @@ class DirectorTest {
             loopback.serve(proxy);
 
             assertThat(proxy.getHttpClient().getDestinationIdleTimeout())
-                    .as("in ms, and 0 is no timeout")
+                    .as("in ms, and 0 is not a timeout")
                     .isZero();
         }
 

@@ -1,6 +1,7 @@
 package pitfalls.program;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -20,11 +21,41 @@ class DrainingConnector extends ServerConnector {
     private static final long PATIENCE_MS = 1000;
 
     private final CountDownLatch acceptors;
+    private Duration connectionAge = Duration.ZERO;
+    private volatile boolean leaving;
 
     DrainingConnector(Server server, ConnectionFactory... protocols) {
         super(server, protocols);
         setShutdownIdleTimeout(-1);
         acceptors = new CountDownLatch(getAcceptors());
+    }
+
+    /** How long a connection is used before an answer says that it ends, more or less; zero is for ever, and the default. */
+    Duration connectionAge() {
+        return connectionAge;
+    }
+
+    /** Sets that time, before the connector is started. */
+    void setConnectionAge(Duration connectionAge) {
+        this.connectionAge = connectionAge;
+    }
+
+    /** Whether the program is about to stop, so that each connection ends with its next answer. */
+    boolean isLeaving() {
+        return leaving;
+    }
+
+    /** Ends each connection with its next answer from now on. It still accepts new ones. */
+    void leave() {
+        leaving = true;
+    }
+
+    /** Closes the connections on which nothing happens. */
+    void closeIdleOnes() {
+        for (EndPoint endPoint : getConnectedEndPoints()) {
+            Drainable connection = Drainable.of(endPoint);
+            if (connection != null && connection.isIdle()) connection.closeIfIdle();
+        }
     }
 
     /**

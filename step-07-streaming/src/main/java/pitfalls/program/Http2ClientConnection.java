@@ -30,6 +30,7 @@ final class Http2ClientConnection implements HTTP2Session.FrameListener, Connect
 
     private final HTTP2ServerConnection connection;
     private final Duration headTimeout;
+    private final LastAnswer lastAnswer;
     private volatile long usedAt = NanoTime.now();
     private volatile long bytesAtFrame;
     private volatile boolean closing;
@@ -43,6 +44,7 @@ final class Http2ClientConnection implements HTTP2Session.FrameListener, Connect
     Http2ClientConnection(HTTP2ServerConnection connection, Duration headTimeout) {
         this.connection = connection;
         this.headTimeout = headTimeout;
+        lastAnswer = LastAnswer.on(connection.getConnector());
     }
 
     /** Begins to watch, before the connection is opened. */
@@ -89,10 +91,17 @@ final class Http2ClientConnection implements HTTP2Session.FrameListener, Connect
         noteUse(frame);
     }
 
-    /** Jetty resets a stream that breaks the rules, with a body of the wrong length for instance, and tells nobody. */
+    /**
+     * Says GOAWAY behind the last answer. And tells a request of its reset: Jetty resets a stream that breaks the rules, with a body of
+     * the wrong length for instance, and tells nobody.
+     */
     @Override
     public void onOutgoingFrame(Session session, Frame frame) {
         noteUse(frame);
+        boolean isAnswer = frame.getType() == FrameType.HEADERS;
+        if (isAnswer && !closing && lastAnswer.isDue()) {
+            connection.getConnector().getExecutor().execute(this::drain);
+        }
         if (!(frame instanceof ResetFrame reset) || !VIOLATIONS.contains(reset.getError())) return;
         Stream stream = session.getStream(reset.getStreamId());
         if (stream == null) return;

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.client.HttpClient;
@@ -22,7 +23,6 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.Jetty;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
-import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -182,6 +182,14 @@ public final class ReverseProxy implements Callable<Integer> {
     private Duration idleTimeout;
 
     @Option(
+            names = "--client-connection-age",
+            paramLabel = "TIME",
+            description =
+                    "End a client's connection with its next answer once it is this old, give or take a tenth, so that the"
+                            + " client connects again, perhaps to another instance. Never, unless set.")
+    private Duration clientConnectionAge = Duration.ZERO;
+
+    @Option(
             names = "--upgraded-timeout",
             paramLabel = "TIME",
             description = "How long a WebSocket may be silent. 1h unless set; 0s is no limit.")
@@ -193,6 +201,26 @@ public final class ReverseProxy implements Callable<Integer> {
             defaultValue = "30s",
             description = "How long requests in flight may take after SIGTERM. ${DEFAULT-VALUE} unless set.")
     private Duration stopTimeout;
+
+    @Option(
+            names = "--stop-delay",
+            paramLabel = "TIME",
+            defaultValue = "0s",
+            description =
+                    "After SIGTERM, go on accepting connections for this time, so that a balancer can learn that it should"
+                            + " send no more. --health says 503 for /ready then, and each connection ends with its next"
+                            + " answer. A second SIGTERM ends the program at once. Default: ${DEFAULT-VALUE}.")
+    private Duration stopDelay;
+
+    @Option(
+            names = "--health",
+            paramLabel = "PREFIX",
+            arity = "0..1",
+            fallbackValue = "/",
+            description =
+                    "Answer /live (is the process alive?) and /ready (should it get requests?) without an upstream, or"
+                            + " /internal/live and /internal/ready with --health=/internal. Off unless set.")
+    private String health;
 
     @Option(
             names = "--max-upstream-connections",
@@ -404,25 +432,36 @@ public final class ReverseProxy implements Callable<Integer> {
             server.stop();
             return CommandLine.ExitCode.SOFTWARE;
         }
+        var stop = new GracefulStop(server, stopDelay);
+        stopOnSignals(stop);
         var out = spec.commandLine().getOut();
         String scheme = tlsCertificate == null ? "http" : "https";
         String url = listen.url(scheme, ((ServerConnector) server.getConnectors()[0]).getLocalPort());
         out.println("reverse-proxy: listening on " + url + ", forwarding to " + (target == null ? "routes" : target));
         if (isDemo) out.println(DemoUpstream.thingsToTry(url));
         out.flush();
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server)));
-        server.join();
+        stop.awaitStop();
         return CommandLine.ExitCode.OK;
     }
 
-    /** Called on SIGTERM and SIGINT, for which Java's own exit code is not 0. */
-    private static void stop(Server server) {
-        try {
-            server.stop();
-        } catch (Exception x) {
-            LoggerFactory.getLogger(ReverseProxy.class).warn("stopped while requests were in flight: {}", x.toString());
-        }
-        Runtime.getRuntime().halt(CommandLine.ExitCode.OK);
+    /** The first signal stops the program gracefully, and the second one at once. */
+    private static void stopOnSignals(GracefulStop stop) {
+        var isStopping = new AtomicBoolean();
+        Signals.onEnd(() -> {
+            if (isStopping.compareAndSet(false, true)) {
+                stop.stop();
+            } else {
+                stop.stopAtOnce();
+                Runtime.getRuntime().halt(CommandLine.ExitCode.OK);
+            }
+        });
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(
+                        () -> { // for other signals, after which Java ends with another code
+                            if (!isStopping.compareAndSet(false, true)) return;
+                            stop.stop();
+                            Runtime.getRuntime().halt(CommandLine.ExitCode.OK);
+                        }));
     }
 
     /** The server that the options describe, not started. */
@@ -431,11 +470,12 @@ public final class ReverseProxy implements Callable<Integer> {
         LimitedConnector connector = listen.newConnector(server, newProtocols());
         connector.setIdleTimeout(idleTimeout.toMillis());
         connector.setAcceptQueueSize(backlog);
+        connector.setConnectionAge(clientConnectionAge);
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
         limitConnections(connector, proxy);
-        server.setHandler(
-                new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime)));
+        var requests = new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
+        server.setHandler(health == null ? requests : new Health(healthPrefix(), requests));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) server.setRequestLog(newAccessLog());
@@ -450,6 +490,14 @@ public final class ReverseProxy implements Callable<Integer> {
         boolean mayHaveAll = perClient >= all; // then one more waits, as the limit for all has it
         connector.setClientConnections(
                 new ClientConnections(perClient, address -> mayHaveAll || proxy.isTrustedPeer(address)));
+    }
+
+    private String healthPrefix() {
+        String prefix = health.length() > 1 && health.endsWith("/") ? health.substring(0, health.length() - 1) : health;
+        if (prefix.matches("/|(/[A-Za-z0-9._~-]+)+")) return prefix;
+        throw new ParameterException(
+                spec.commandLine(),
+                "--health must be a path that begins with a slash, such as /internal, not '" + health + "'");
     }
 
     private RequestLog newAccessLog() {

@@ -16,10 +16,12 @@ import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpParser;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.http.MetaData;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.internal.HttpConnection;
+import org.eclipse.jetty.util.Callback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,10 +37,12 @@ class StandardConnection extends HttpConnection {
             Set.of("chunked", "gzip", "x-gzip", "deflate", "compress", "x-compress");
 
     private final AtomicInteger calls = new AtomicInteger();
+    private final LastAnswer lastAnswer;
     private MessageHandler handler; // set while the superclass is constructed
 
     StandardConnection(HttpConfiguration configuration, Connector connector, EndPoint endPoint) {
         super(configuration, connector, endPoint);
+        lastAnswer = LastAnswer.on(connector);
     }
 
     /**
@@ -66,7 +70,26 @@ class StandardConnection extends HttpConnection {
     @Override
     protected HttpStreamOverHTTP1 newHttpStream(String method, String uri, HttpVersion version) {
         boolean isUnreadableHead = uri.equals("/badMessage") && handler.isHead;
-        return super.newHttpStream(isUnreadableHead ? HttpMethod.HEAD.asString() : method, uri, version);
+        return new StandardStream(isUnreadableHead ? HttpMethod.HEAD.asString() : method, uri, version);
+    }
+
+    /** A request and its answer, which may be the last one on this connection. */
+    private final class StandardStream extends HttpStreamOverHTTP1 {
+        private StandardStream(String method, String uri, HttpVersion version) {
+            super(method, uri, version);
+        }
+
+        @Override
+        public void send(
+                MetaData.Request request,
+                MetaData.Response response,
+                boolean last,
+                ByteBuffer content,
+                Callback callback) {
+            boolean isFinal = response != null && response.getStatus() >= HttpStatus.OK_200;
+            if (isFinal && lastAnswer.isDue()) getGenerator().setPersistent(false);
+            super.send(request, response, last, content, callback);
+        }
     }
 
     @Override

@@ -75,9 +75,9 @@ final class Program implements AutoCloseable {
         }
     }
 
-    /** Asks it to end, as SIGTERM does. */
+    /** Sends it a SIGTERM. What it prints after that can still be read. */
     void terminate() {
-        process.destroy();
+        process.toHandle().destroy();
     }
 
     /** Waits for its end. */
