@@ -10,6 +10,7 @@ import pitfalls.step01.MinimalContract;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.step02.ErrorsContract;
+import pitfalls.step02.HandlersInFrontContract;
 import pitfalls.step02.LostResponsesContract;
 import pitfalls.step03.UrlContract;
 import pitfalls.step03.UrlNormalizingProxy;
@@ -191,6 +192,13 @@ final class OnStep {
     }
 
     static class StaleConnections implements StaleConnectionsContract {
+        @Override
+        public ProxyHandler newProxy(String target) {
+            return OnStep.newProxy(target);
+        }
+    }
+
+    static class HandlersInFront implements HandlersInFrontContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return OnStep.newProxy(target);

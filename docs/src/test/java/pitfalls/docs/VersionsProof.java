@@ -136,7 +136,7 @@ class VersionsProof {
     private static Stream<Class<?>> contracts() {
         return Stream.concat(
                 Stream.of(Step.values()).flatMap(step -> step.contracts().stream()),
-                Stream.of(OnStep.StaleConnections.class, OnStep.LostResponses.class));
+                Stream.of(OnStep.StaleConnections.class, OnStep.HandlersInFront.class, OnStep.LostResponses.class));
     }
 
     private static void assertHolds(Class<?> contract, String versions) {

@@ -2,7 +2,6 @@ package pitfalls.step02;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpHeaderValue;
 import org.eclipse.jetty.server.Response;
@@ -36,10 +35,20 @@ final class ErrorAnswer {
             body = null;
         }
         byte[] content = (body == null ? "" : body).getBytes(StandardCharsets.UTF_8);
-        HttpFields.Mutable fields = proxyToClientResponse.getHeaders();
-        fields.put(HttpHeader.CONTENT_LENGTH, content.length);
-        if (!exchange.consumeUpload()) fields.put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
+        announce(content.length, exchange);
+        boolean isLast = !exchange.consumeUpload() || exchange.isPartHeldBack();
+        if (isLast) proxyToClientResponse.getHeaders().put(HttpHeader.CONNECTION, HttpHeaderValue.CLOSE.asString());
         exchange.answer(ByteBuffer.wrap(content));
+    }
+
+    /** Jetty's {@code SizeLimitHandler} throws if it is the length of a response that it does not let through. */
+    private static void announce(int length, Exchange exchange) {
+        try {
+            exchange.proxyToClientResponse.getHeaders().put(HttpHeader.CONTENT_LENGTH, length);
+        } catch (RuntimeException refused) {
+            exchange.bypassHandlers();
+            exchange.proxyToClientResponse.getHeaders().put(HttpHeader.CONTENT_LENGTH, length);
+        }
     }
 
     private static void begin(ProxyError error, Exchange exchange) {

@@ -5,6 +5,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -32,7 +33,9 @@ import pitfalls.step02.ProxyError.Progress;
  *
  * <p>A later step that keeps state per request extends the exchange of the step before, and makes it in
  * {@link ErrorHandlingProxy#newExchange}. The exchange is also the callback that Jetty gets for the request: whoever
- * completes it ends the exchange.
+ * completes it first ends the exchange, and nobody ends it in another way. Handlers in front of the proxy learn of the end, and may
+ * finish what they have begun; what the client gets is decided here. If the exchange succeeds, the response is whole. If it fails, the
+ * response breaks off, and nothing takes its place.
  */
 public class Exchange extends Callback.Nested {
     /** The name of the attribute of the client's request that holds the exchange. */
@@ -46,6 +49,8 @@ public class Exchange extends Callback.Nested {
     /** The response to the client. */
     public final Response proxyToClientResponse;
 
+    private final ClientResponse clientResponse;
+    private final AtomicBoolean completed = new AtomicBoolean();
     private final HttpFields fieldsBefore;
     private String id;
     private volatile boolean over;
@@ -74,7 +79,8 @@ public class Exchange extends Callback.Nested {
     public Exchange(Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
         super(proxyToClientCallback);
         this.clientToProxyRequest = clientToProxyRequest;
-        this.proxyToClientResponse = proxyToClientResponse;
+        this.clientResponse = new ClientResponse(clientToProxyRequest, proxyToClientResponse);
+        this.proxyToClientResponse = clientResponse;
         boolean mayBeSmuggled = clientToProxyRequest.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_1_0
                 && clientToProxyRequest.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
         if (mayBeSmuggled) { // another server may see its end elsewhere: no request follows (RFC 9112, section 6.1)
@@ -231,12 +237,32 @@ public class Exchange extends Callback.Nested {
     }
 
     /**
+     * {@return whether a part of an upstream's response was passed on} The client may have got it, or a handler in front of the proxy may
+     * hold it back. Either way, no other response can follow it.
+     */
+    protected final boolean isResponseBegun() {
+        return clientResponse.isBegun();
+    }
+
+    /**
      * Takes the response back to where the proxy began with it: without what an upstream has sent before it failed, but
-     * with what handlers in front of the proxy have set. Nothing of it may have been sent yet.
+     * with what handlers in front of the proxy have set. Nothing of it may have been sent yet; what a handler in front holds
+     * back of it stays there.
      */
     final void restart() {
+        if (isResponseBegun()) bypassHandlers();
         proxyToClientResponse.reset();
         putOver(fieldsBefore);
+    }
+
+    /** From now on, no handler in front of the proxy can hold back, change or refuse what is written. */
+    final void bypassHandlers() {
+        clientResponse.bypassHandlers();
+    }
+
+    /** Whether a handler in front still has a part of a response, which it may try to send behind what the client gets. */
+    final boolean isPartHeldBack() {
+        return clientResponse.bypassesHandlers();
     }
 
     /**
@@ -288,16 +314,37 @@ public class Exchange extends Callback.Nested {
         return over;
     }
 
+    /** Ends the exchange, whose response is whole. Has no effect on one that is completed. */
     @Override
     public final void succeeded() {
         end();
-        super.succeeded();
+        if (completed.compareAndSet(false, true)) super.succeeded();
     }
 
+    /**
+     * Ends the exchange, and breaks the response off: over HTTP/1.1 with the connection, over HTTP/2 with the stream. The client gets no
+     * page in its place. Has no effect on an exchange that is completed.
+     *
+     * @param failure why
+     */
     @Override
     public final void failed(Throwable failure) {
         end();
-        super.failed(failure);
+        if (!completed.compareAndSet(false, true)) return;
+        var abort = new Request.Handler.AbortException(failure); // Jetty answers any other with a page of its own
+        BrokenStream.of(clientToProxyRequest, abort);
+        super.failed(abort);
+        if (isRequestCallback()) clientToProxyRequest.fail(abort);
+    }
+
+    /** Whether failing the request completes it, as it does, and nothing else, behind Jetty's {@code EagerContentHandler}. */
+    private boolean isRequestCallback() {
+        Request request = clientToProxyRequest;
+        while (request instanceof Request.Wrapper wrapper) {
+            if (wrapper instanceof Callback) return true;
+            request = wrapper.getWrapped();
+        }
+        return false;
     }
 
     @Override

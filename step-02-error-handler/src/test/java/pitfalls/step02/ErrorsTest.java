@@ -145,7 +145,7 @@ class ErrorsTest {
     }
 
     @Nested
-    class Fixed implements ErrorsContract, LostResponsesContract {
+    class Fixed implements ErrorsContract, HandlersInFrontContract, LostResponsesContract {
 
         @Override
         public ProxyHandler newProxy(String target) {

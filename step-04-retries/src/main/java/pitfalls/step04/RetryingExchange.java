@@ -132,7 +132,7 @@ public class RetryingExchange extends Exchange {
             LOG.info("{}, {} for {}: sent again {}", why, kind.type(), subject(), label());
             return new Again(Duration.ZERO);
         }
-        boolean canHelp = mayRetry && outcome != null && !proxyToClientResponse.isCommitted();
+        boolean canHelp = mayRetry && outcome != null && !isResponseBegun();
         if (!canHelp) return new GiveUp("another attempt would not help");
         return judge(outcome, failure, Duration.ZERO);
     }
@@ -143,8 +143,7 @@ public class RetryingExchange extends Exchange {
      * request once: the next connection is a fresh one.
      */
     private boolean mayBeReplaced(ProxyError.Kind kind) {
-        boolean isPermitted =
-                proxy.replacesStaleConnections && replacements == 0 && !proxyToClientResponse.isCommitted();
+        boolean isPermitted = proxy.replacesStaleConnections && replacements == 0 && !isResponseBegun();
         if (!isPermitted) return false;
         if (kind == ProxyError.NOT_PROCESSED) return body == null || body.isReplayable();
         boolean isSent = kind == ProxyError.CONNECTION_TERMINATED;

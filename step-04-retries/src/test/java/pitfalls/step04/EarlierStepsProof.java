@@ -4,6 +4,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Nested;
 import pitfalls.step01.MinimalContract;
 import pitfalls.step02.ErrorsContract;
+import pitfalls.step02.HandlersInFrontContract;
 import pitfalls.step02.LostResponsesContract;
 import pitfalls.step03.UrlContract;
 
@@ -20,7 +21,7 @@ class EarlierStepsProof {
     }
 
     @Nested
-    class Step_2_errors implements ErrorsContract, LostResponsesContract {
+    class Step_2_errors implements ErrorsContract, HandlersInFrontContract, LostResponsesContract {
         @Override
         public ProxyHandler newProxy(String target) {
             return new RetryingProxy(target);

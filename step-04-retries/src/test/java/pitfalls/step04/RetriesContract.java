@@ -18,6 +18,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.handler.BufferedResponseHandler;
 import org.eclipse.jetty.util.Callback;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Order;
@@ -448,6 +449,33 @@ public interface RetriesContract extends LoopbackTest {
         assertThat(response.field("Access-Control-Allow-Origin"))
                 .as("Access-Control-Allow-Origin of the response")
                 .containsExactly("*");
+    }
+
+    /** Otherwise the client would get the beginning of the first response and the whole second one as one. */
+    @Test
+    default void what_a_handler_in_front_holds_back_of_a_failed_attempt_is_followed_by_no_other() throws Exception {
+        var upstream = loopback.scripted(
+                connection -> {
+                    connection.receiveRequest();
+                    connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nold\r\n");
+                },
+                connection -> {
+                    connection.receiveRequest();
+                    connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nserved\r\n0\r\n\r\n");
+                });
+        var inFront = new BufferedResponseHandler(newProxy(upstream.target(), IDEMPOTENT));
+        var client = loopback.connect(loopback.serve(inFront));
+
+        var response = client.sendRequest("GET /x").receiveResponse();
+
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
+        assertThat(response.body())
+                .as("the body of the response")
+                .doesNotContain("old")
+                .doesNotContain("served");
+        assertThat(upstream.connections())
+                .as("requests that reached the upstream")
+                .isEqualTo(1);
     }
 
     @TestFactory
