@@ -195,7 +195,7 @@ final class Checks {
                     && ALL_LOWER.matcher(code).matches()
                     && !code.matches("(proxy|client)_.*") // directives of nginx
                     && !Sources.testMethods().contains(code)) complaints.add("there is no test " + code);
-        for (TestLink link : TestLink.in(page)) {
+        for (MethodLink link : MethodLink.in(page)) {
             if (link.line() == 0) complaints.add("there is no test " + link.test() + " in " + link.file());
         }
         for (Link link : page.all(Link.class)) {

@@ -19,26 +19,26 @@ import org.commonmark.node.Link;
  * @param test the name of the test, which is the link's title
  * @param line the line on which the file declares the test; 0 if it does not
  */
-record TestLink(String destination, String file, String test, int line) {
+record MethodLink(String destination, String file, String test, int line) {
 
     /** The links to tests in that page, in its order. */
-    static List<TestLink> in(Page page) {
+    static List<MethodLink> in(Page page) {
         return page.all(Link.class).stream()
                 .filter(link -> link.getTitle() != null && link.getDestination().matches(".*\\.java#L[0-9]+"))
                 .map(link -> of(page, link))
                 .toList();
     }
 
-    private static TestLink of(Page page, Link link) {
+    private static MethodLink of(Page page, Link link) {
         String file = link.getDestination().replaceFirst("#.*", "");
         Path path = page.file().resolveSibling(file).normalize();
         int line = Sources.types(path).stream()
-                .flatMap(TestLink::methods)
+                .flatMap(MethodLink::methods)
                 .filter(method -> method.getNameAsString().equals(link.getTitle()))
                 .mapToInt(method -> method.getName().getBegin().orElseThrow().line)
                 .findFirst()
                 .orElse(0);
-        return new TestLink(link.getDestination(), file, link.getTitle(), line);
+        return new MethodLink(link.getDestination(), file, link.getTitle(), line);
     }
 
     private static Stream<MethodDeclaration> methods(TypeDeclaration<?> type) {
@@ -53,7 +53,7 @@ record TestLink(String destination, String file, String test, int line) {
     /** Writes the lines of a page's links anew. */
     static void update(Page page) {
         String text = Page.textOf(page.file());
-        for (TestLink link : in(page)) {
+        for (MethodLink link : in(page)) {
             text = text.replace(
                     "(" + link.destination + " \"" + link.test + "\")",
                     "(" + link.file + "#L" + link.line + " \"" + link.test + "\")");
