@@ -3,6 +3,7 @@ package pitfalls.docs;
 import java.util.List;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.proxy.ProxyHandler;
+import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.component.LifeCycle;
 import pitfalls.http2.ClientTranslation;
 import pitfalls.http2.UpstreamTranslation;
@@ -12,6 +13,7 @@ import pitfalls.step02.ErrorHandlingProxy;
 import pitfalls.step02.ErrorsContract;
 import pitfalls.step02.HandlersInFrontContract;
 import pitfalls.step02.LostResponsesContract;
+import pitfalls.step03.Upstream;
 import pitfalls.step03.UrlContract;
 import pitfalls.step03.UrlNormalizingProxy;
 import pitfalls.step04.RetriesContract;
@@ -35,18 +37,20 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.workshop.Run;
 
 /** The exercises, solved by the proxy of a step: their own step's, or an earlier or a later one's. */
-final class OnStep {
+public final class OnStep {
     /** An address at which nothing listens. */
     static final String NOBODY = "127.0.0.1:9";
 
     private static Step step;
     private static boolean isHttp2ToUpstream;
+    private static boolean isTargetChosen;
 
     private OnStep() {}
 
     /** Runs the tests of a step's contracts on the proxy of a step. */
     static List<Run.Result> run(Step contracts, Step proxy) {
         step = proxy;
+        isTargetChosen = false;
         return contracts.contracts().stream()
                 .flatMap(tests -> Run.of(tests).stream())
                 .toList();
@@ -65,6 +69,23 @@ final class OnStep {
         }
     }
 
+    /**
+     * The tests of a contract on the proxy of a step, until the next call. A proxy that knows no director gets the upstream that the
+     * director would choose for everybody, if there is one.
+     *
+     * @param contract the interface
+     * @param number of the step, 1 to 7; 0 for Jetty's own proxy with the two traps of step 1
+     * @return an object whose methods are the tests
+     */
+    public static <T extends LoopbackTest> T tests(Class<T> contract, int number) throws ReflectiveOperationException {
+        step = number == 0 ? null : Step.values()[number - 1];
+        isTargetChosen = true;
+        for (Class<?> tests : OnStep.class.getDeclaredClasses())
+            if (contract.isAssignableFrom(tests))
+                return contract.cast(tests.getDeclaredConstructor().newInstance());
+        throw new IllegalArgumentException(contract + " is the contract of no step");
+    }
+
     private static StreamingProxy finished(Director director) {
         if (!isHttp2ToUpstream) return new StreamingProxy(director);
         var proxy = new StreamingProxy(director) {
@@ -79,6 +100,7 @@ final class OnStep {
     }
 
     private static ProxyHandler newProxy(String target) {
+        if (step == null) return trapped(target);
         return switch (step) {
             case MINIMAL -> new MinimalProxy(target);
             case ERRORS -> new ErrorHandlingProxy(target);
@@ -88,6 +110,21 @@ final class OnStep {
             case DIRECTOR -> new DirectedProxy(target);
             case STREAMING -> finished(Director.fixed(target));
         };
+    }
+
+    /** The constructor with a pattern, which the client's URL may not match, and a client that keeps cookies. */
+    private static ProxyHandler trapped(String target) {
+        var proxy = new ProxyHandler.Reverse("(https?)://([a-z.]+)(:[0-9]+)?/(.*)", target + "/$4");
+        proxy.setHttpClient(new HttpClient());
+        return proxy;
+    }
+
+    private static String chosenFor(Request anybody, Director director) {
+        try {
+            return director.upstreamOf(anybody).map(Upstream::toString).orElse(NOBODY);
+        } catch (Exception itDepends) {
+            return NOBODY;
+        }
     }
 
     /** What a proxy does not know yet, it does not heed. */
@@ -158,7 +195,7 @@ final class OnStep {
                     switch (step) {
                         case DIRECTOR -> new DirectedProxy(director);
                         case STREAMING -> finished(director);
-                        default -> OnStep.newProxy(NOBODY);
+                        default -> OnStep.newProxy(isTargetChosen ? chosenFor(null, director) : NOBODY);
                     };
             if (proxy instanceof DirectedProxy directed) directed.setTrustedPeers(trustedPeers);
             return with(policy, proxy);

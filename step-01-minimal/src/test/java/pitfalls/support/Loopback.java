@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.time.Duration;
@@ -15,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import javax.net.ServerSocketFactory;
 import javax.net.SocketFactory;
 import javax.net.ssl.SSLContext;
 import mockwebserver3.MockResponse;
@@ -62,6 +64,7 @@ public final class Loopback implements AfterEachCallback {
     private final Deque<AutoCloseable> started = new ArrayDeque<>();
     private RawConnection lastClient;
     private Translation translation;
+    private Wire wire = Wire.PLAIN;
 
     /** Lets the tests' clients, whose bytes are those of HTTP/1.1, speak another version to their servers. */
     public interface Translation {
@@ -74,10 +77,37 @@ public final class Loopback implements AfterEachCallback {
 
     /** An upstream that gives these answers, in this order; a request beyond the last one waits. */
     public MockWebServer upstream(MockResponse.Builder... answers) throws IOException {
-        var upstream = new MockWebServer();
+        MockWebServer upstream = newUpstream();
         started.push(upstream);
         for (MockResponse.Builder answer : answers) upstream.enqueue(answer.build());
         upstream.start();
+        return upstream;
+    }
+
+    /** An upstream that has not started, and is the test's own to close. */
+    MockWebServer newUpstream() {
+        var upstream = new MockWebServer();
+        upstream.setServerSocketFactory(new ServerSocketFactory() {
+            @Override
+            public ServerSocket createServerSocket() throws IOException {
+                return wire.listen();
+            }
+
+            @Override
+            public ServerSocket createServerSocket(int port) {
+                throw new UnsupportedOperationException("MockWebServer binds it later");
+            }
+
+            @Override
+            public ServerSocket createServerSocket(int port, int backlog) {
+                return createServerSocket(port);
+            }
+
+            @Override
+            public ServerSocket createServerSocket(int port, int backlog, InetAddress address) {
+                return createServerSocket(port);
+            }
+        });
         return upstream;
     }
 
@@ -130,14 +160,14 @@ public final class Loopback implements AfterEachCallback {
      * {@value #SILENCE_MS} ms at least. On a slow machine that takes longer, so what comes late is not taken for silence.
      */
     public boolean isSilent(RawConnection client) throws Exception {
-        var upstream = serve(new Handler.Abstract.NonBlocking() {
+        URI upstream = serveBeside(new Handler.Abstract.NonBlocking() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
                 callback.succeeded();
                 return true;
             }
         });
-        URI proxy = serve(new ProxyHandler.Reverse(request -> HttpURI.from(upstream + "/")));
+        URI proxy = serveBeside(new ProxyHandler.Reverse(request -> HttpURI.from(upstream + "/")));
         long begin = System.nanoTime();
         try (var other = new RawConnection(new Socket(proxy.getHost(), proxy.getPort()))) {
             for (int i = 0; i < ROUNDS || System.nanoTime() - begin < SILENCE_MS * 1_000_000L; i++) {
@@ -146,6 +176,11 @@ public final class Loopback implements AfterEachCallback {
             }
         }
         return true;
+    }
+
+    /** Serves what is no part of what the test shows. */
+    private URI serveBeside(Handler handler) throws Exception {
+        return serveOn(Wire.PLAIN, "127.0.0.1", handler, new HttpConnectionFactory());
     }
 
     /** The next request that this upstream has received; fails if there is none soon. */
@@ -162,12 +197,16 @@ public final class Loopback implements AfterEachCallback {
 
     /** The same on another loopback address, such as {@code ::1}. */
     public ScriptedUpstream scriptedOn(String address, ScriptedUpstream.Script... scripts) throws IOException {
-        return push(new ScriptedUpstream(address, null, scripts));
+        return push(new ScriptedUpstream(listen(address), null, scripts));
     }
 
     /** The same over TLS. */
     public ScriptedUpstream scripted(SSLContext tls, ScriptedUpstream.Script... scripts) throws IOException {
-        return push(new ScriptedUpstream("127.0.0.1", tls, scripts));
+        return push(new ScriptedUpstream(listen("127.0.0.1"), tls, scripts));
+    }
+
+    private ServerSocket listen(String address) throws IOException {
+        return wire.listen(InetAddress.getByName(address), 50);
     }
 
     private ScriptedUpstream push(ScriptedUpstream upstream) {
@@ -198,6 +237,11 @@ public final class Loopback implements AfterEachCallback {
         return serveOn("127.0.0.1", handler, protocols);
     }
 
+    /** From now on clients, upstreams and proxies have these sockets. */
+    public void use(Wire wire) {
+        this.wire = wire;
+    }
+
     /** From now on all clients speak as this translates it; {@code null} for HTTP/1.1. */
     public void translate(Translation translation) {
         this.translation = translation;
@@ -205,8 +249,12 @@ public final class Loopback implements AfterEachCallback {
 
     /** The same on another loopback address, such as {@code [::1]}. */
     public URI serveOn(String address, Handler handler, ConnectionFactory... protocols) throws Exception {
+        return serveOn(wire, address, handler, protocols);
+    }
+
+    private URI serveOn(Wire wire, String address, Handler handler, ConnectionFactory... protocols) throws Exception {
         var server = new Server(new QueuedThreadPool(64, 2));
-        var connector = new ServerConnector(server, 1, 1, protocols);
+        ServerConnector connector = wire.newConnector(server, protocols);
         var http1 = connector.getConnectionFactory(HttpConnectionFactory.class);
         if (translation != null && http1 != null)
             connector.addConnectionFactory(translation.protocol(http1.getHttpConfiguration()));
@@ -272,7 +320,7 @@ public final class Loopback implements AfterEachCallback {
 
     /** A raw client's connection to that server. */
     public RawConnection connect(URI server) throws IOException {
-        if (translation == null) return connect(server, SocketFactory.getDefault());
+        if (translation == null) return opened(wire.connect(server.getHost(), server.getPort()));
         var translator = scripted(client -> {
             try (var direct = new RawConnection(new Socket(server.getHost(), server.getPort()))) {
                 translation.play(client, direct);
@@ -283,7 +331,11 @@ public final class Loopback implements AfterEachCallback {
 
     /** The same through a socket of that factory's, for TLS. */
     public RawConnection connect(URI server, SocketFactory sockets) throws IOException {
-        var connection = new RawConnection(sockets.createSocket(server.getHost(), server.getPort()));
+        return opened(sockets.createSocket(server.getHost(), server.getPort()));
+    }
+
+    private RawConnection opened(Socket socket) throws IOException {
+        var connection = new RawConnection(socket);
         started.push(connection);
         lastClient = connection;
         return connection;
@@ -304,6 +356,11 @@ public final class Loopback implements AfterEachCallback {
     /** Stops what was started, the last one first. */
     @Override
     public void afterEach(ExtensionContext test) throws Exception {
+        stop();
+    }
+
+    /** The same outside of JUnit. */
+    public void stop() throws Exception {
         lastClient = null;
         while (!started.isEmpty()) started.pop().close();
     }

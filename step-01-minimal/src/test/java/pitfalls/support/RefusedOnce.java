@@ -15,7 +15,7 @@ import org.eclipse.jetty.proxy.ProxyHandler;
 public final class RefusedOnce implements AutoCloseable {
     private final Socket reserved = new Socket();
     private final int port;
-    private final MockWebServer upstream = new MockWebServer();
+    private final MockWebServer upstream = LoopbackTest.loopback.newUpstream();
 
     public RefusedOnce(MockResponse.Builder answer) throws IOException {
         reserved.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.List;
@@ -34,9 +33,9 @@ public final class ScriptedUpstream implements Closeable {
     }
 
     /** Over TLS, if there is a context for it. A certificate of the client's is asked for, and need not come. */
-    ScriptedUpstream(String address, SSLContext tls, Script... scripts) throws IOException {
+    ScriptedUpstream(ServerSocket server, SSLContext tls, Script... scripts) {
         this.tls = tls;
-        this.server = new ServerSocket(0, 50, InetAddress.getByName(address));
+        this.server = server;
         this.scripts = List.of(scripts);
         start("upstream", this::accept);
     }
