@@ -42,15 +42,16 @@ import pitfalls.step07.UpstreamProtocol;
 /** The {@link StreamingProxy} as a program: options in, and a server out. What it does is in the classes of the steps. */
 @Command(
         name = "reverse-proxy",
-        description = "Forwards HTTP requests. Without --target and --route it brings a demo upstream of its own.",
+        description =
+                "Forwards HTTP requests. Without --target and --route, it forwards them to a demo server of its own.",
         mixinStandardHelpOptions = true,
         versionProvider = ReverseProxy.Version.class,
         sortOptions = false,
         footer = {
             "",
-            "An environment variable can set each option too, --max-head-size for example by"
-                    + " REVERSE_PROXY_MAX_HEAD_SIZE=128k. The command line comes first.",
-            "Options can also be read from a file, one on each line: reverse-proxy @FILE."
+            "You can also set each option by an environment variable: --max-head-size, for example, by"
+                    + " REVERSE_PROXY_MAX_HEAD_SIZE=128k. The command line overrides the variable.",
+            "The program can also read options from a file, one on each line: reverse-proxy @FILE."
         },
         usageHelpWidth = 100)
 public final class ReverseProxy implements Callable<Integer> {
@@ -64,15 +65,15 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "ADDRESS",
             defaultValue = "127.0.0.1:8080",
             description =
-                    "Where to listen: :8080 is every interface, port 0 any free port. ${DEFAULT-VALUE} unless set.")
+                    "Listen here: :8080 is every interface, and port 0 is any free port. Default: ${DEFAULT-VALUE}.")
     private ListenAddress listen;
 
     @Option(
             names = "--tls-certificate",
             paramLabel = "FILE",
             description =
-                    "Listen with TLS 1.2 and 1.3, for HTTP/2 and HTTP/1.1, with this certificate (PEM) and those that lead"
-                            + " from it to its authority. It needs --tls-key. A renewed file is taken without a restart.")
+                    "Listen with TLS 1.2 and 1.3, for HTTP/2 and HTTP/1.1. The file contains the certificate (PEM), and those"
+                            + " that lead from it to its authority. Needs --tls-key. A renewed file needs no restart.")
     private Path tlsCertificate;
 
     @Option(
@@ -84,36 +85,36 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--target",
             paramLabel = "ADDRESS",
-            description =
-                    "The upstream of requests without a route: :8081, leader.internal:8081, https://leader.internal, or"
-                            + " h2c://leader.internal:8081 for HTTP/2 without TLS.")
+            description = "Forward to this upstream: :8081, leader.internal:8081, https://leader.internal, or"
+                    + " h2c://leader.internal:8081 for HTTP/2 without TLS.")
     private String target;
 
     @Option(
             names = "--route",
             paramLabel = "'HEADER=VALUE=ADDRESS'",
             description =
-                    "The upstream of requests with that header: 'X-Tenant=red=:8082'. Repeatable; the first one wins.")
+                    "Forward requests that carry this header to another upstream, for example 'X-Tenant=red=:8082'."
+                            + " Repeat it for more routes; the first match wins.")
     private List<Route> routes = List.of();
 
     @Option(
             names = "--retries",
             paramLabel = "N",
             defaultValue = "0",
-            description = "How often a failed request is sent again where that is safe. ${DEFAULT-VALUE} unless set.")
+            description = "Send a failed request again up to N times, if that is safe. Default: ${DEFAULT-VALUE}.")
     private int retries;
 
     @Option(
             names = "--retry-for",
             paramLabel = "TIME",
             description =
-                    "With --retries: while the upstream cannot be connected to, as during a restart, try again for"
+                    "With --retries: if the proxy cannot connect to the upstream, as during a restart, try again for"
                             + " this time. Such attempts do not count as retries, since nothing is sent. Default: 1s.")
     private Duration retryFor;
 
     @Option(
             names = "--hop-mark",
-            paramLabel = "NAME",
+            paramLabel = "HEADER",
             description =
                     "Detect loops by this header instead of Via, and write no Via unless --via is given. Use it only"
                             + " if a request crosses one such proxy.")
@@ -122,20 +123,20 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--via",
             paramLabel = "PSEUDONYM",
-            description = "Write Via with this name, for example edge-a. A random name unless set.")
+            description = "Write this name into Via, for example edge-a. Default: a random name.")
     private String via;
 
     @Option(
             names = "--no-via",
             description =
-                    "Write no Via, for upstreams that do not compress where they see one. Loops are then detected by"
-                            + " --hop-mark, or by the header CDN-Loop.")
+                    "Write no Via, for upstreams that do not compress a response to a request with one. Loops are then"
+                            + " detected by --hop-mark, or by the header CDN-Loop.")
     private boolean noVia;
 
     @Option(
             names = "--connection-timeout",
             paramLabel = "TIME",
-            description = "How long a request waits for a free connection. 5s unless set.")
+            description = "Answer 503 to a request that has waited for a free connection for this time. Default: 5s.")
     private Duration connectionTimeout = Timeouts.defaults().connection();
 
     @Option(
@@ -149,19 +150,21 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--head-timeout",
             paramLabel = "TIME",
-            description = "How long the head of a response waits for the body. 0.1s unless set.")
+            description =
+                    "Send the headers of a response without its body if no body has come after this time. Default: 0.1s.")
     private Duration headTimeout = Timeouts.defaults().head();
 
     @Option(
             names = "--stream-timeout",
             paramLabel = "TIME",
-            description = "How long a body may be silent. 10m unless set; 0s is no limit.")
+            description =
+                    "Break a response off if the upstream sends none of its body for this time. Default: 10m; 0s: never.")
     private Duration streamTimeout = Timeouts.defaults().stream();
 
     @Option(
             names = "--client-timeout",
             paramLabel = "TIME",
-            description = "Give up a client that pauses for this long within its upload or while it reads a response."
+            description = "Give up a client that pauses for this time during its upload, or while it reads a response."
                     + " Default: 10m; 0s: never.")
     private Duration clientTimeout = Timeouts.defaults().client();
 
@@ -169,7 +172,7 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--request-head-timeout",
             paramLabel = "TIME",
             defaultValue = "30s",
-            description = "Answer 408 if the header of a request has not arrived as a whole after this time."
+            description = "Answer 408 if the headers of a request have not all arrived after this time."
                     + " Default: ${DEFAULT-VALUE}; 0s: never.")
     private Duration requestHeadTimeout;
 
@@ -185,21 +188,21 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--client-connection-age",
             paramLabel = "TIME",
             description =
-                    "End a client's connection with its next answer once it is this old, give or take a tenth, so that the"
-                            + " client connects again, perhaps to another instance. Never, unless set.")
+                    "Once a client's connection is this old, give or take a tenth, close it after its next answer, so that the"
+                            + " client connects again, perhaps to another instance. Default: never.")
     private Duration clientConnectionAge = Duration.ZERO;
 
     @Option(
             names = "--upgraded-timeout",
             paramLabel = "TIME",
-            description = "How long a WebSocket may be silent. 1h unless set; 0s is no limit.")
+            description = "Close a WebSocket on which nothing passes for this time. Default: 1h; 0s: never.")
     private Duration upgradedTimeout = Timeouts.defaults().upgraded();
 
     @Option(
             names = "--stop-timeout",
             paramLabel = "TIME",
             defaultValue = "30s",
-            description = "How long requests in flight may take after SIGTERM. ${DEFAULT-VALUE} unless set.")
+            description = "After SIGTERM, give requests in flight this time to end. Default: ${DEFAULT-VALUE}.")
     private Duration stopTimeout;
 
     @Option(
@@ -207,8 +210,8 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "TIME",
             defaultValue = "0s",
             description =
-                    "After SIGTERM, go on accepting connections for this time, so that a balancer can learn that it should"
-                            + " send no more. --health says 503 for /ready then, and each connection ends with its next"
+                    "After SIGTERM, go on accepting connections for this time, so that a balancer can learn to send no more."
+                            + " Meanwhile /ready of --health answers 503, and each connection is closed after its next"
                             + " answer. A second SIGTERM ends the program at once. Default: ${DEFAULT-VALUE}.")
     private Duration stopDelay;
 
@@ -218,15 +221,15 @@ public final class ReverseProxy implements Callable<Integer> {
             arity = "0..1",
             fallbackValue = "/",
             description =
-                    "Answer /live (is the process alive?) and /ready (should it get requests?) without an upstream, or"
-                            + " /internal/live and /internal/ready with --health=/internal. Off unless set.")
+                    "Answer /live (is the process alive?) and /ready (should it get requests?) without asking an upstream;"
+                            + " with --health=/internal, /internal/live and /internal/ready. Default: off.")
     private String health;
 
     @Option(
             names = "--max-upstream-connections",
             paramLabel = "N",
             defaultValue = "1000",
-            description = "How many connections there may be to each upstream. ${DEFAULT-VALUE} unless set.")
+            description = "Open at most N connections to each upstream. Default: ${DEFAULT-VALUE}.")
     private int maxUpstreamConnections;
 
     @Option(
@@ -234,8 +237,8 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "http/1.1|h2|auto",
             defaultValue = "http/1.1",
             description =
-                    "Speak this to upstreams: HTTP/1.1, HTTP/2, or what an https upstream offers (ALPN). An address that"
-                            + " begins with h2c:// is always spoken to in HTTP/2, without TLS. Default: ${DEFAULT-VALUE}.")
+                    "Speak this to upstreams: HTTP/1.1, HTTP/2, or what an https upstream offers (ALPN). The proxy always"
+                            + " speaks HTTP/2 without TLS to an address that begins with h2c://. Default: ${DEFAULT-VALUE}.")
     private UpstreamProtocol upstreamProtocol;
 
     @Option(
@@ -248,7 +251,7 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--upstream-certificate",
             paramLabel = "FILE",
-            description = "Show this certificate (PEM) to https upstreams that ask for one. It needs --upstream-key.")
+            description = "Show this certificate (PEM) to https upstreams that ask for one. Needs --upstream-key.")
     private Path upstreamCertificate;
 
     @Option(
@@ -262,15 +265,15 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "RANGE",
             split = ",",
             description =
-                    "Addresses of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For and Forwarded are"
-                            + " believed. Nobody's unless set.")
+                    "Believe X-Forwarded-For and Forwarded of proxies in front that have these addresses, for example"
+                            + " 10.0.0.0/8. Default: nobody.")
     private List<String> trustedPeers = List.of();
 
     @Option(
             names = "--strict-targets",
             description =
-                    "Answer 400 to paths that two programs may read differently, such as those with // or an encoded"
-                            + " slash, instead of passing them on. Use it if something in front decides by the path.")
+                    "Answer 400 to a path that two programs may read differently, such as one with // or an encoded"
+                            + " slash, instead of passing it on. Use it if something in front decides by the path.")
     private boolean strictTargets;
 
     @Option(
@@ -294,8 +297,8 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--map-location",
             negatable = true,
             description =
-                    "Where Location and Content-Location name the upstream, name this proxy instead, by the address that"
-                            + " the client has used. The default, unless --host client is given.")
+                    "If Location or Content-Location names the upstream, write the address there that the client has used for"
+                            + " this proxy. Default: yes, unless you give --host client.")
     private Boolean mapLocation;
 
     @Option(
@@ -308,7 +311,7 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--backlog",
             paramLabel = "N",
             defaultValue = "65535",
-            description = "Let up to N clients wait until their connection is accepted, if the kernel permits as many"
+            description = "Let up to N clients wait until their connection is accepted, if the kernel permits so many"
                     + " (net.core.somaxconn). Default: ${DEFAULT-VALUE}.")
     private int backlog;
 
@@ -317,8 +320,8 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "BYTES",
             defaultValue = "240",
             description =
-                    "While less than a tenth of an upstream's connections is free, answer 408 to uploads that have"
-                            + " brought fewer bytes a second over the last 10 s, the slowest first; 0 ends none. Default:"
+                    "When less than a tenth of an upstream's connections is free, answer 408 to uploads that have brought"
+                            + " fewer bytes a second over the last 10 s, the slowest first; 0: to none. Default:"
                             + " ${DEFAULT-VALUE}.")
     private int minUploadRate;
 
@@ -327,8 +330,8 @@ public final class ReverseProxy implements Callable<Integer> {
             paramLabel = "BYTES",
             defaultValue = "240",
             description =
-                    "While less than a tenth of an upstream's connections is free, cut responses of which the client has"
-                            + " read fewer bytes a second over the last 10 s, the slowest first; 0 cuts none. Default:"
+                    "When less than a tenth of an upstream's connections is free, cut responses of which the client has"
+                            + " read fewer bytes a second over the last 10 s, the slowest first; 0: none. Default:"
                             + " ${DEFAULT-VALUE}.")
     private int minDownloadRate;
 
@@ -336,17 +339,17 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--max-connections",
             paramLabel = "N",
             description =
-                    "Accept at most N connections of clients. While all are in use, idle ones are closed and others wait."
-                            + " Default: three fifths of what ulimit -n permits, which is also the most.")
+                    "Accept at most N connections of clients. When all are in use, idle ones are closed, and new ones wait."
+                            + " Default: three fifths of what ulimit -n permits, which is also the maximum.")
     private Integer maxConnections;
 
     @Option(
             names = "--max-connections-per-client",
             paramLabel = "N",
             description =
-                    "Let one address have at most N of them; for IPv6, all of a /64 network count as one. One more is"
-                            + " closed at once, unless another of the same client is idle and can be closed instead. Those in"
-                            + " --trust-forwarded-from have no such limit: name a balancer in front there. Default: half of"
+                    "Let one client have at most N connections; for IPv6, a /64 network counts as one client. One more is"
+                            + " closed at once, unless another one of the same client is idle: then that one is closed. Addresses"
+                            + " in --trust-forwarded-from have no such limit, so name a balancer in front there. Default: half of"
                             + " --max-connections, but not less than 1000.")
     private Integer maxConnectionsPerClient;
 
@@ -354,7 +357,7 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--replay-memory",
             paramLabel = "PERCENT",
             defaultValue = "12",
-            description = "Let the bodies that are kept for another attempt take up to this share of the heap together."
+            description = "Let the bodies that are kept for retries take at most this share of the heap, all together."
                     + " Default: ${DEFAULT-VALUE}.")
     private int replayMemory;
 
