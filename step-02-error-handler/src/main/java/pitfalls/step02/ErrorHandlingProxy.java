@@ -3,6 +3,7 @@ package pitfalls.step02;
 import java.util.Objects;
 import java.util.function.Function;
 import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.client.Result;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
@@ -182,6 +183,15 @@ public class ErrorHandlingProxy extends MinimalProxy {
                 if (ResponseFraming.UNUSUAL.test(response)) ResponseFraming.correct(exchange, response);
             });
             if (exchange.clientLeft != null) proxyToServerRequest.abort(exchange.clientLeft);
+        }
+
+        /** Where the upload has failed behind a whole response, the client gets the end of that response first. */
+        @Override
+        public void onComplete(Result result) {
+            boolean hasResponse = result.getResponse().getStatus() > 0;
+            boolean isWhole = hasResponse && result.getResponseFailure() == null;
+            if (isWhole && result.isFailed()) whenComplete((written, failure) -> super.onComplete(result));
+            else super.onComplete(result);
         }
     }
 
