@@ -78,11 +78,6 @@ class VersionsProof {
                     false,
                     "what_may_have_been_applied_or_has_a_body_is_not_sent_again"),
             new Difference(
-                    "An answer that comes just before its connection breaks may be lost while the upload goes on",
-                    true,
-                    true,
-                    "an_answer_of_an_upstream_that_then_breaks_off_the_upload_is_passed_on"),
-            new Difference(
                     "The names of fields are in lower case",
                     true,
                     true,

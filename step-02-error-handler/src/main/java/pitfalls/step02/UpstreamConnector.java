@@ -11,10 +11,12 @@ import org.eclipse.jetty.client.transport.internal.HttpConnectionOverHTTP;
 import org.eclipse.jetty.io.ClientConnectionFactory;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.io.ssl.SslClientConnectionFactory;
 import org.eclipse.jetty.io.ssl.SslConnection;
+import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.Scheduler;
 
@@ -32,9 +34,30 @@ final class UpstreamConnector extends ClientConnector {
         return new UpstreamEndPoint((SocketChannel) channel, selector, key, getScheduler());
     }
 
+    /** For {@link UpstreamTransport#readToEnd}. */
+    static void readToEnd(EndPoint endPoint) {
+        EndPoint socket = endPoint;
+        while (socket instanceof EndPoint.Wrapper wrapper) socket = wrapper.unwrap(); // TLS
+        ((UpstreamEndPoint) socket).isReadToEnd = true;
+    }
+
     private static final class UpstreamEndPoint extends SocketChannelEndPoint {
+        private volatile boolean isReadToEnd;
+
         private UpstreamEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key, Scheduler timer) {
             super(channel, selector, key, timer);
+        }
+
+        /** Where the connection broke, that is told when it is read again, behind what has arrived before. */
+        @Override
+        public boolean flush(ByteBuffer... buffers) throws IOException {
+            try {
+                return super.flush(buffers);
+            } catch (EofException broken) {
+                if (!isReadToEnd || !isOpen() || isOutputShutdown()) throw broken;
+                for (ByteBuffer lost : buffers) BufferUtil.clear(lost);
+                return true;
+            }
         }
 
         /** Called for a FIN and for an RST alike. A channel that was reset says so again when it is read again. */

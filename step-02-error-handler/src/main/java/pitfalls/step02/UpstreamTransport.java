@@ -44,6 +44,16 @@ public class UpstreamTransport extends HttpClientTransportOverHTTP {
         return customize(connection, context);
     }
 
+    /**
+     * Has a connection read to its end, also when the upstream takes nothing any more: what was to be sent is dropped then. It is for a
+     * connection that many requests share, where Jetty would fail all of them, also those whose responses have arrived.
+     *
+     * @param endPoint of a connection that was opened by this transport
+     */
+    protected static void readToEnd(EndPoint endPoint) {
+        UpstreamConnector.readToEnd(endPoint);
+    }
+
     @Override
     public Destination newDestination(Origin origin) {
         if (origin.getTransport() == HTTP_2_PRIOR_KNOWLEDGE) throw new Refused(HTTP_2_UPSTREAM);

@@ -17,18 +17,25 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import okhttp3.Protocol;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import pitfalls.http2.Http2Peer;
 import pitfalls.http2.Http2Peer.Frame;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
+import pitfalls.support.LookingAway;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
@@ -390,6 +397,48 @@ class Http2UpstreamTest implements LoopbackTest {
 
                     assertThat(client.receiveBody()).hasSize(30_000 - 10);
                 }));
+    }
+
+    @DisabledOnOs(OS.WINDOWS) // where a reset takes away what has arrived before
+    @Test
+    void a_whole_response_is_passed_on_although_its_connection_is_reset_before_it_was_read() throws Exception {
+        var asked = new Gate("the upstream has the first request");
+        var looksAway = new Gate("the proxy does not see what the upstream sends");
+        var gone = new Gate("the upstream has answered and is gone");
+        var tried = new Gate("the proxy has tried to send the second request");
+        var upstream = scripted(
+                connection -> {
+                    int stream = connection.receive(HEADERS).stream();
+                    asked.open();
+                    looksAway.await();
+                    connection.headers(stream, false, ":status: 200").data(stream, "first", true);
+                    connection.connection().reset();
+                    gone.open();
+                },
+                Http2UpstreamTest::answerAll);
+        var proxy = retrying(upstream);
+        var server = loopback.serve(new Handler.Wrapper(proxy) {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                boolean handled = super.handle(request, response, callback);
+                if (Request.getPathInContext(request).equals("/second")) tried.open();
+                return handled;
+            }
+        });
+
+        RawConnection first = loopback.connect(server).sendRequest("POST /first", "Content-Length: 0");
+        asked.await();
+        RawConnection second;
+        try (var away = new LookingAway(proxy)) {
+            away.await();
+            looksAway.open();
+            gone.await();
+            second = loopback.connect(server).sendRequest("GET /second");
+            tried.await();
+        }
+
+        assertThat(first.receiveResponse().body()).isEqualTo("first");
+        assertThat(second.receiveResponse().status()).isEqualTo(200);
     }
 
     /** A client that takes ten bytes at first. */

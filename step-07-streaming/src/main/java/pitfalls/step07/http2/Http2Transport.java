@@ -112,6 +112,7 @@ public final class Http2Transport extends UpstreamTransport {
         context.put(HTTP2Client.SESSION_PROMISE_CONTEXT_KEY, session);
         http2.setStreamIdleTimeout(getHttpClient().getIdleTimeout());
         endPoint.setIdleTimeout(Http2Connection.QUIET.toMillis());
+        readToEnd(endPoint);
         return new HTTP2ClientConnectionFactory().newConnection(endPoint, context);
     }
 
