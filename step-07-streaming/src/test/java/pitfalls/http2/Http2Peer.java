@@ -20,7 +20,7 @@ import pitfalls.support.RawConnection;
 
 /**
  * One end of a connection on which every frame of HTTP/2 counts (RFC 9113): the tests' client, or a scripted upstream. It sends what
- * no library would send. What it receives besides headers, bodies and ends is answered, and not reported.
+ * no library would send. What it receives besides headers, bodies, ends and answers to pings is answered, and not reported.
  */
 public final class Http2Peer {
     public static final int DATA = 0;
@@ -259,7 +259,7 @@ public final class Http2Peer {
         block.writeBytes(bytes);
     }
 
-    /** The next frame that brings a header, a piece of a body, or an end. */
+    /** The next frame that brings a header, a piece of a body, an end, or the answer to a ping. */
     public Frame receive() throws IOException {
         while (true) {
             var head = ByteBuffer.wrap(connection.receive(9).getBytes(ISO_8859_1));
@@ -286,7 +286,8 @@ public final class Http2Peer {
                     }
                 }
                 case PING -> {
-                    if ((flags & ACK) == 0) answer(PING, ACK, 0, payload.getBytes(ISO_8859_1));
+                    if ((flags & ACK) != 0) return new Frame(type, flags, stream, payload);
+                    answer(PING, ACK, 0, payload.getBytes(ISO_8859_1));
                 }
                 case WINDOW_UPDATE ->
                     onWindow(
