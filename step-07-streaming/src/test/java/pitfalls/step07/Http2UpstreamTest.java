@@ -441,6 +441,40 @@ class Http2UpstreamTest implements LoopbackTest {
         assertThat(second.receiveResponse().status()).isEqualTo(200);
     }
 
+    /** An upstream that is being stopped, or that takes so many requests on a connection and no more. */
+    @TestFactory
+    Stream<DynamicTest> requests_that_are_under_way_when_the_upstream_takes_no_more_are_answered() {
+        return Stream.of(3, Integer.MAX_VALUE)
+                .map(last -> DynamicTest.dynamicTest("GOAWAY up to " + last, () -> {
+                    var asked = new Gate("the first request is under way");
+                    var read = new Gate("the first response has arrived");
+                    var ended = new Gate("the connection has ended");
+                    var upstream = loopback.scripted(connection -> {
+                        var peer = Http2Peer.server(connection);
+                        int first = peer.receive(HEADERS).stream();
+                        asked.open();
+                        int second = peer.receive(HEADERS).stream();
+                        peer.goAway(last, Http2Peer.NO_ERROR);
+                        answer(peer, first, 200);
+                        read.await();
+                        answer(peer, second, 200);
+                        if (last == Integer.MAX_VALUE) peer.goAway(3, Http2Peer.NO_ERROR);
+                        connection.awaitEnd();
+                        ended.open();
+                    });
+                    var server = loopback.serve(proxy(upstream));
+                    var first = loopback.connect(server).sendRequest("POST /1", "Content-Length: 0");
+                    asked.await();
+                    var second = loopback.connect(server).sendRequest("POST /2", "Content-Length: 0");
+
+                    assertThat(first.receiveResponse().status()).isEqualTo(200);
+                    read.open();
+
+                    assertThat(second.receiveResponse().status()).isEqualTo(200);
+                    ended.await();
+                }));
+    }
+
     /** A client that takes ten bytes at first. */
     private static Http2Peer smallWindow(StreamingProxy proxy) throws Exception {
         var http = new HttpConfiguration();

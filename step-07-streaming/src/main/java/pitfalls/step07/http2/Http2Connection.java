@@ -80,6 +80,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
     private volatile long answered = opened;
     private final Map<HttpExchange, Channel> exchanges = new HashMap<>();
     private Runnable whenRead;
+    private volatile boolean takesNoMore;
     private Scheduler.Task ping;
 
     Http2Connection(Destination destination, Session session, HTTP2Connection connection) {
@@ -111,16 +112,29 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
         if (!isAwaited) end.run();
     }
 
-    private void onExchangeEnd(HttpExchange exchange) {
-        Runnable end = null;
+    /** Returns what is to be done when the last request has ended; {@code null} if that is nothing, or there are others. */
+    private Runnable remove(HttpExchange exchange) {
         synchronized (exchanges) {
             exchanges.remove(exchange);
-            if (exchanges.isEmpty()) {
-                end = whenRead;
-                whenRead = null;
-            }
+            if (!exchanges.isEmpty()) return null;
+            Runnable end = whenRead;
+            whenRead = null;
+            return end == null && takesNoMore ? super::close : end;
         }
-        if (end != null) end.run();
+    }
+
+    /** Called when the upstream has said that it takes no more requests on this connection. It answers those that it has. */
+    void onGoAway() {
+        takesNoMore = true;
+    }
+
+    /** Called by Jetty also when one request has ended on a connection that takes no more. Jetty would end the others with it. */
+    @Override
+    public void close() {
+        synchronized (exchanges) {
+            if (takesNoMore && !exchanges.isEmpty()) return;
+        }
+        super.close();
     }
 
     /** As RFC 9113, section 6.5.2, counts it. */
@@ -194,7 +208,7 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
         synchronized (this) {
             if (ping == null) return;
         }
-        close();
+        super.close();
     }
 
     @Override
@@ -226,8 +240,9 @@ final class Http2Connection extends HttpConnectionOverHTTP2 implements KeptConne
 
         @Override
         public void exchangeTerminated(HttpExchange exchange, Result result) {
+            Runnable end = remove(exchange);
             super.exchangeTerminated(exchange, result);
-            onExchangeEnd(exchange);
+            if (end != null) end.run();
         }
 
         @Override

@@ -33,6 +33,13 @@ final class UpstreamSession extends HTTPSessionListenerPromise {
         return this.connection;
     }
 
+    @Override
+    public void onGoAway(Session session, GoAwayFrame frame) {
+        Http2Connection connection = this.connection;
+        if (connection != null) connection.onGoAway();
+        super.onGoAway(session, frame);
+    }
+
     /** The connection has ended. Jetty would fail all its requests, also those whose responses have arrived and were not read yet. */
     @Override
     public void onFailure(Session session, Throwable failure, Callback callback) {
