@@ -1,6 +1,7 @@
 package pitfalls.step06;
 
 import java.net.InetAddress;
+import java.time.Duration;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpHeader;
@@ -33,6 +34,7 @@ public class DirectedProxy extends HopDetectingProxy {
     private static final long DESTINATION_IDLE_MS = 60_000;
 
     private final Route route;
+    private Duration nameInterval = UpstreamNames.INTERVAL;
     private boolean preserveHost;
     private Boolean mapsLocation;
 
@@ -144,6 +146,11 @@ public class DirectedProxy extends HopDetectingProxy {
         this.mapsLocation = mapsLocation;
     }
 
+    /** For tests, which do not wait for a second. */
+    void setNameInterval(Duration nameInterval) {
+        this.nameInterval = nameInterval;
+    }
+
     @Override
     protected Exchange newExchange(
             Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
@@ -151,8 +158,8 @@ public class DirectedProxy extends HopDetectingProxy {
     }
 
     /**
-     * Adds nothing that the client did not send, leaves the values of an upstream's fields as they are, and lets go of upstreams
-     * that are no longer chosen. Jetty's parser knows common values, and by default takes {@code UTF-8} for the {@code utf-8}
+     * Adds nothing that the client did not send, leaves the values of an upstream's fields as they are, follows names whose
+     * addresses change, and lets go of upstreams that are no longer chosen. Jetty's parser knows common values, and by default takes {@code UTF-8} for the {@code utf-8}
      * that it knows. A server needs the same setting,
      * {@link org.eclipse.jetty.server.HttpConfiguration#setHeaderCacheCaseSensitive}.
      */
@@ -162,6 +169,7 @@ public class DirectedProxy extends HopDetectingProxy {
         httpClient.setUserAgentField(null);
         httpClient.setDefaultRequestContentType(null);
         httpClient.setDestinationIdleTimeout(DESTINATION_IDLE_MS);
+        UpstreamNames.configure(httpClient, nameInterval);
         if (httpClient.getHttpClientTransport() instanceof HttpClientTransportOverHTTP http) {
             http.setHeaderCacheCaseSensitive(true);
         }

@@ -3,6 +3,7 @@ package pitfalls.program;
 import java.io.IOException;
 import java.net.SocketException;
 import java.nio.file.Path;
+import java.security.Security;
 import java.time.Duration;
 import java.time.format.DateTimeParseException;
 import java.util.List;
@@ -233,6 +234,15 @@ public final class ReverseProxy implements Callable<Integer> {
     private int maxUpstreamConnections;
 
     @Option(
+            names = "--upstream-connection-age",
+            paramLabel = "TIME",
+            defaultValue = "5m",
+            description =
+                    "Send no more requests on an upstream's connection once it is this old, give or take a tenth, and open"
+                            + " another, perhaps to a server that is new. Default: ${DEFAULT-VALUE}; 0s: never.")
+    private Duration upstreamConnectionAge;
+
+    @Option(
             names = "--upstream-protocol",
             paramLabel = "http/1.1|h2|auto",
             defaultValue = "http/1.1",
@@ -376,7 +386,14 @@ public final class ReverseProxy implements Callable<Integer> {
      */
     public static void main(String[] args) {
         if (System.getProperty(LOGGING) == null) System.setProperty(LOGGING, "pitfalls/program/logback.xml");
+        askAgainForUnknownNames();
         System.exit(commandLine(new ReverseProxy()).execute(args));
+    }
+
+    /** Java remembers for 10 s that a name is unknown, and requests fail for as long after it is known. Another time that somebody has set stays. */
+    private static void askAgainForUnknownNames() {
+        String property = "networkaddress.cache.negative.ttl";
+        if ("10".equals(Security.getProperty(property))) Security.setProperty(property, "1");
     }
 
     /** The command line of that program, in the environment of this process. */
@@ -543,6 +560,7 @@ public final class ReverseProxy implements Callable<Integer> {
                 protected void configureHttpClient(HttpClient httpClient) {
                     super.configureHttpClient(httpClient);
                     httpClient.setMaxRequestHeadersSize(maxHeadSize.bytes() + ADDED_FIELDS);
+                    UpstreamConnectionAge.configure(httpClient, upstreamConnectionAge);
                     ServerThreads.endThoseOfABurst((QueuedThreadPool) httpClient.getExecutor());
                 }
             };

@@ -56,6 +56,11 @@ public final class Balancer implements AutoCloseable {
         instances.remove(new InetSocketAddress(instance.getHost(), instance.getPort()));
     }
 
+    /** How many connections it has accepted. */
+    public int connections() {
+        return next.get();
+    }
+
     private void accept() {
         while (!server.isClosed()) {
             try {
@@ -75,7 +80,7 @@ public final class Balancer implements AutoCloseable {
                 instance) {
             client.setTcpNoDelay(true);
             instance.setTcpNoDelay(true);
-            instance.connect(instances.get(Math.floorMod(next.getAndIncrement(), instances.size())));
+            instance.connect(nextInstance());
             var answers = threads.submit(() -> pass(instance, client));
             pass(client, instance);
             answers.get();
@@ -85,6 +90,11 @@ public final class Balancer implements AutoCloseable {
             open.remove(client);
             open.remove(instance);
         }
+    }
+
+    private InetSocketAddress nextInstance() {
+        List<InetSocketAddress> current = List.copyOf(instances);
+        return current.get(next.getAndIncrement() % current.size());
     }
 
     /** Passes bytes until their end, and then that end; a reset ends both directions. */
