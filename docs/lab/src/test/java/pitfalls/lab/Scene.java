@@ -39,7 +39,7 @@ record Scene(int step, Class<? extends LoopbackTest> contract, String test, Stri
 
     /** The sentence that the test says. */
     String title() {
-        return test.replace('_', ' ') + (row.isEmpty() ? "" : ": " + row);
+        return test.replace('_', ' ') + (row.isEmpty() ? "" : ": " + row.replaceAll("\\s+", " "));
     }
 
     /** Whether it is what its step is about, rather than its fine print. */

@@ -2,6 +2,7 @@ package pitfalls.lab;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import pitfalls.step01.MinimalContract;
 import pitfalls.step02.ErrorsContract;
 import pitfalls.step03.UrlContract;
@@ -189,6 +190,19 @@ final class Scenes {
     /** The scene of that name. */
     static Optional<Scene> find(String id) {
         return ALL.stream().filter(scene -> scene.id().equals(id)).findFirst();
+    }
+
+    /** One for each step: that of the picture in its README. */
+    static Stream<Scene> pictured() {
+        return Stream.of(
+                        "a_Host_field_never_picks_the_upstream",
+                        "an_upstream_that_does_not_answer_is_told_apart/by-FIN-before-its-body",
+                        "an_address_as_operators_write_it_reaches_the_upstream/localhost-PORT",
+                        "a_dropped_connection_costs_a_GET_nothing",
+                        "a_client_cannot_erase_the_mark/by-a-marker",
+                        "what_a_client_says_of_itself_is_replaced_by_what_the_proxy_sees",
+                        "the_head_of_a_response_does_not_wait_for_its_body")
+                .map(id -> find(id).orElseThrow());
     }
 
     private static Scene minimal(String test, String question) {

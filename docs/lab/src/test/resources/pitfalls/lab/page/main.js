@@ -2,6 +2,7 @@
 import {byId, element} from './dom.js';
 import {bytes, lists, markOf, sides} from './picture.js';
 import {play} from './player.js';
+import {svg} from './svg.js';
 import {time} from './marks.js';
 
 const ROW_MS = 500;
@@ -67,6 +68,8 @@ async function run() {
     byId('status').textContent = model.first < 0 ? 'Both recordings are equal.'
       : `Framed: the first difference. “${scene.title}” guards it.`;
     draw({shown: model.rows.length, chosen: Math.max(0, model.first)});
+    byId('svg').href = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(scene, model))}`;
+    byId('svg').download = `${scene.test}.svg`;
     document.body.dataset.state = 'ready';
   } catch (problem) {
     if (mine !== running) return;

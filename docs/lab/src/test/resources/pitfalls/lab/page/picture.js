@@ -90,7 +90,7 @@ function opened(mark, other, isHex) {
 
 /* For those who do not see the picture: four lists for each side. */
 export function lists(model) {
-  return [0, 1].map(side => element('section', {'aria-label': model.names[side].join(', ')}, element('h3', {}, model.names[side].join(', ')),
+  return [0, 1].map(side => element('section', {'aria-label': `Lists of ${model.names[side].join(', ')}`}, element('h3', {}, model.names[side].join(', ')),
     ...LANES.flatMap(lane => {
       const marks = model[side ? 'right' : 'left'].marks.filter(mark => mark.lane === lane);
       return [element('h4', {}, `${laneName(lane)} (${marks.length})`),
