@@ -181,6 +181,15 @@ final class Session {
                 verdicts.containsKey(current) ? verdicts.get(current).wire() : List.of();
         if (wire.isEmpty()) out.accept("There is no failed test whose bytes could be shown.");
         wire.forEach(out);
+        if (verdicts.containsKey(current)) verdicts.get(current).firstFailure().ifPresent(this::linkToTheLab);
+    }
+
+    private void linkToTheLab(Run.Result failed) {
+        out.accept("");
+        out.accept(
+                "Both sides of your proxy, beside those of one that passes: start the lab, mvn -q test-compile -Plab, and open");
+        out.accept("http://127.0.0.1:8090/#mine/" + current.number() + "/"
+                + failed.method().getName());
     }
 
     private void diff() {

@@ -126,6 +126,15 @@ class SessionTest {
     }
 
     @Test
+    void the_wire_of_a_failed_test_ends_with_its_place_in_the_lab() {
+        answers(session(), '\r', 'w');
+
+        assertThat(printed())
+                .contains("The client sent:")
+                .endsWith("http://127.0.0.1:8090/#mine/1/path_and_query_arrive_byte_for_byte");
+    }
+
+    @Test
     void a_saved_file_runs_and_a_solved_one_says_so_last_with_what_was_learned_and_what_is_next() throws Exception {
         var session = session();
         save(1, SOLUTION_OF_1);

@@ -186,6 +186,16 @@ class BrowserProof {
     }
 
     @Test
+    void an_exercise_is_shown_beside_what_is_wanted() {
+        open("mine/4/" + DROPPED);
+
+        assertThat(text(".before h2")).contains("your exercise", "what you have");
+        assertThat(text(".before .verdict")).startsWith("The test fails here: [the status of a GET");
+        assertThat(text(".after h2")).contains("step 4", "what is wanted");
+        assertThat(text(".after .verdict")).startsWith("The test passes here.");
+    }
+
+    @Test
     void each_lane_is_a_list_too() {
         open(DROPPED);
 

@@ -38,7 +38,11 @@ final class Player extends Handler.Abstract {
         if (!path.startsWith("/play/")) return false;
         if (!request.getMethod().equals("POST"))
             return Guard.refuse(response, callback, HttpStatus.METHOD_NOT_ALLOWED_405, "Play a scene with POST.\n");
-        var scene = Scenes.find(path.substring("/play/".length()));
+        String id = path.substring("/play/".length());
+        var attempt = Attempt.find(id);
+        if (attempt.isPresent())
+            return tell(response, callback, events -> Json.of(attempt.get().play(Attempt.root(), events)));
+        var scene = Scenes.find(id);
         if (scene.isEmpty())
             return Guard.refuse(response, callback, HttpStatus.NOT_FOUND_404, "There is no such scene.\n");
         return tell(response, callback, events -> Json.of(play(scene.get(), events)));
@@ -46,8 +50,13 @@ final class Player extends Handler.Abstract {
 
     /** Plays a scene on the proxy of the step before and on that of its step. */
     static Comparison play(Scene scene, Consumer<Map<String, Object>> marks) {
-        Recording left = Stage.play(scene.step() - 1, scene::play, mark -> marks.accept(on(0, mark)));
-        Recording right = Stage.play(scene.step(), scene::play, mark -> marks.accept(on(1, mark)));
+        return play(scene, () -> scene.play(scene.step() - 1), marks);
+    }
+
+    /** Plays it on another proxy, and on that of its step. */
+    static Comparison play(Scene scene, Stage.Play other, Consumer<Map<String, Object>> marks) {
+        Recording left = Stage.play(scene.step() - 1, other, mark -> marks.accept(on(0, mark)));
+        Recording right = Stage.play(scene.step(), () -> scene.play(scene.step()), mark -> marks.accept(on(1, mark)));
         return Comparison.of(left, right);
     }
 

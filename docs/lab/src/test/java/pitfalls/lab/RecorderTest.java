@@ -15,7 +15,7 @@ class RecorderTest implements LoopbackTest {
     void it_sees_both_sides_of_a_proxy_in_the_order_of_time() {
         var recording = Stage.play(
                 1,
-                step -> {
+                () -> {
                     var upstream = loopback.scripted(connection -> {
                         connection.receiveRequest();
                         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -42,7 +42,7 @@ class RecorderTest implements LoopbackTest {
     void a_refused_connection_is_a_mark() {
         var recording = Stage.play(
                 1,
-                step -> loopback.connect(loopback.serve(new MinimalProxy(loopback.refusing())))
+                () -> loopback.connect(loopback.serve(new MinimalProxy(loopback.refusing())))
                         .sendRequest("GET /x")
                         .receiveResponse(),
                 mark -> {});
@@ -54,7 +54,7 @@ class RecorderTest implements LoopbackTest {
     void a_reset_is_a_mark() {
         var recording = Stage.play(
                 1,
-                step -> {
+                () -> {
                     var ready = new Gate("the request has arrived");
                     var upstream = loopback.scripted(connection -> {
                         connection.receiveRequest();
@@ -75,7 +75,7 @@ class RecorderTest implements LoopbackTest {
     void a_recording_is_bounded_and_says_what_was_left_out() {
         var recording = Stage.play(
                 1,
-                step -> {
+                () -> {
                     var upstream = loopback.scripted(connection -> {
                         connection.receiveRequest();
                         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n" + "x".repeat(50_000));
@@ -100,7 +100,7 @@ class RecorderTest implements LoopbackTest {
     void a_test_that_fails_is_told_by_its_own_sentence() {
         var recording = Stage.play(
                 1,
-                step -> {
+                () -> {
                     throw new AssertionError("[the status of the response] expected: 200 but was: 502");
                 },
                 mark -> {});

@@ -16,12 +16,13 @@ final class Stage {
 
     /** What is played. */
     interface Play {
-        void on(int step) throws Throwable;
+        void run() throws Throwable;
     }
 
     /**
-     * Plays it on the proxy of that step, and records it.
+     * Plays it, and records it.
      *
+     * @param step the number of the step whose proxy it is about
      * @param live is told each mark at once
      */
     static synchronized Recording play(int step, Play play, Consumer<Mark> live) {
@@ -29,7 +30,7 @@ final class Stage {
         Throwable failure = null;
         LOOPBACK.use(recorder);
         try {
-            play.on(step);
+            play.run();
         } catch (Throwable thrown) {
             failure = thrown;
         } finally {

@@ -17,8 +17,19 @@ const narrow = matchMedia('(max-width: 1000px)');
 
 /* ---- which scene ---- */
 
+/* A test of an exercise, as the workshop program links it: what you have beside what is wanted. */
+function attemptOf(id) {
+  const [, step, test] = id.match(/^mine\/([1-7])\/(\w+)$/) ?? [];
+  const like = scenes.find(each => each.step === Number(step));
+  return like && {...like, id, test, row: '', title: test.replaceAll('_', ' '), headline: false, mine: true,
+    question: 'Your exercise is on the left, as the file is now. Save it and run it again.',
+    names: [['your exercise', 'what you have'], [`step ${step}`, 'what is wanted']]};
+}
+
 function sceneOfFragment() {
   const id = decodeURIComponent(location.hash.slice(1));
+  const attempt = attemptOf(id);
+  if (attempt) return attempt;
   return scenes.find(each => each.id === id) ?? scenes.find(each => each.test === id) ?? scenes[0];
 }
 
@@ -36,7 +47,7 @@ async function show(next) {
   model = null;
   stop();
   document.title = `${scene.title} – the lab`;
-  byId('step').textContent = scene.stepTitle + (scene.headline ? ' · headline' : ' · fine print');
+  byId('step').textContent = scene.stepTitle + (scene.mine ? ' · your exercise' : scene.headline ? ' · headline' : ' · fine print');
   byId('title').textContent = scene.title;
   byId('question').textContent = scene.question;
   drawMenu();
@@ -67,6 +78,7 @@ async function run() {
     model = {...end, names: scene.names};
     byId('status').textContent = model.first < 0 ? 'Both recordings are equal.'
       : `Framed: the first difference. “${scene.title}” guards it.`;
+    if (scene.mine && !model.left.failure) byId('status').textContent = 'Your exercise passes this test.';
     draw({shown: model.rows.length, chosen: Math.max(0, model.first)});
     byId('svg').href = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(scene, model))}`;
     byId('svg').download = `${scene.test}.svg`;
@@ -101,6 +113,7 @@ function shownUntil() {
 }
 
 function drawAbout() {
+  byId('about').hidden = Boolean(scene.mine);
   byId('about').replaceChildren(
     element('h2', {}, 'Where this comes from'),
     element('p', {}, 'What you see is the test ', element('code', {}, scene.test), scene.row ? `, row “${scene.row}”,` : '', ' of ', element('code', {}, scene.contract), ', played on the real proxies. Run it:'),
