@@ -41,9 +41,9 @@ record Page(Path file, String text, Node root) {
             .includeSourceSpans(IncludeSourceSpans.BLOCKS)
             .build();
 
-    /** The pages of the project: the README, those of the steps, and those beside them. */
+    /** The pages of the project: the README, those of the steps, those beside them, and those of the modules below {@code docs}. */
     static Stream<Page> all() {
-        try (var files = Files.walk(ROOT, 2)) {
+        try (var files = Files.walk(ROOT, 3)) {
             return files
                     .filter(file ->
                             file.toString().endsWith(".md") && !file.toString().contains("target"))
