@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.LocalTime;
-import java.time.temporal.ChronoUnit;
+import java.time.format.DateTimeFormatter;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import org.eclipse.jetty.http.HttpHeader;
@@ -22,6 +22,7 @@ import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
 /** Something to forward to, for whoever has nothing yet. */
 final class DemoUpstream extends Handler.Abstract.NonBlocking {
     private static final long SECOND_MS = 1000;
+    private static final DateTimeFormatter CLOCK = DateTimeFormatter.ofPattern("HH:mm:ss");
 
     private DemoUpstream() {}
 
@@ -59,7 +60,7 @@ final class DemoUpstream extends Handler.Abstract.NonBlocking {
         switch (request.getHttpURI().getPath()) {
             case "/" -> write(response, callback, "text/html;charset=utf-8", page());
             case "/clock" ->
-                stream(request, response, callback, "text/event-stream", Integer.MAX_VALUE, DemoUpstream::tick);
+                stream(request, response, callback, "text/event-stream", Integer.MAX_VALUE, i -> tick(LocalTime.now()));
             case "/lines" ->
                 stream(request, response, callback, "application/x-ndjson", 5, i -> "{\"line\":" + i + "}\n");
             case "/slow" ->
@@ -79,8 +80,9 @@ final class DemoUpstream extends Handler.Abstract.NonBlocking {
         }
     }
 
-    private static String tick(int number) {
-        return "data: " + LocalTime.now().truncatedTo(ChronoUnit.SECONDS) + "\n\n";
+    /** An event that tells the time. {@link LocalTime#toString} would leave out the seconds of a full minute. */
+    static String tick(LocalTime time) {
+        return "data: " + CLOCK.format(time) + "\n\n";
     }
 
     private static void write(Response response, Callback callback, String type, String content) {
