@@ -44,6 +44,8 @@ final class Checks {
             "In the post",
             "Still broken");
 
+    private static final Pattern ARTIFACT = Pattern.compile("<artifactId>(.+)</artifactId>");
+
     private Checks() {}
 
     /** A block of code is a member of a class, an excerpt of a file, output, or says what else it is. */
@@ -56,6 +58,7 @@ final class Checks {
                     switch (block.getInfo()) {
                         case "java" -> java(page, block);
                         case "haproxy", "nginx" -> excerpt(page, block);
+                        case "xml" -> dependency(block);
                         case "text" -> Outputs.check(page, block);
                         case "mermaid" -> mermaid(block);
                         case "shell", "powershell", "go" -> null;
@@ -118,6 +121,22 @@ final class Checks {
                         .anyMatch(file -> unindented(Page.textOf(file)).contains(unindented(block.getLiteral())))
                 ? null
                 : "these lines are not in the file that the paragraph before links";
+    }
+
+    /** A dependency is a module of this repository, with what its POM says. */
+    private static String dependency(FencedCodeBlock block) {
+        Matcher artifact = ARTIFACT.matcher(block.getLiteral());
+        Path pom =
+                Page.ROOT.resolve(artifact.find() ? artifact.group(1) : "none").resolve("pom.xml");
+        if (!Files.isRegularFile(pom)) return "an artifact of XML is no module";
+        return block.getLiteral()
+                .lines()
+                .map(String::strip)
+                .filter(line ->
+                        !line.matches("</?dependency>") && !Page.textOf(pom).contains(line))
+                .map(line -> "its POM does not say " + line)
+                .findFirst()
+                .orElse(null);
     }
 
     private static String unindented(String text) {

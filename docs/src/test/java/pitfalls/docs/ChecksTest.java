@@ -34,6 +34,12 @@ class ChecksTest {
                                 Checks::blocks,
                                 "is not in"),
                         new Change(STEP_4, "// a sketch\n", "", Checks::blocks, "needs a paragraph before it"),
+                        new Change(
+                                Page.ROOT.resolve("README.md"),
+                                "1.0-SNAPSHOT</",
+                                "1.0</",
+                                Checks::blocks,
+                                "its POM does not say"),
                         new Change(STEP_4, "```shell", "```bash", Checks::blocks, "a block of 'bash' has no source"),
                         new Change(
                                 STEP_4,
