@@ -34,6 +34,7 @@ public class StreamingProxy extends DirectedProxy {
     Duration continueDelay = Duration.ofSeconds(1);
     Deadlines deadlines;
     long clientTimeout;
+    private Turns turns;
     private int maxUpstreamConnections = 1000;
     private UpstreamProtocol upstreamProtocol = UpstreamProtocol.HTTP_1_1;
     private boolean ownsHttpClient;
@@ -82,7 +83,7 @@ public class StreamingProxy extends DirectedProxy {
             if (body == null) {
                 Trailers.passOn(exchange, response);
                 long length = response.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
-                body = exchange.head.new Body(source, length, exchange.silence, exchange.endWatch);
+                body = exchange.head.new Body(turns.of(source), length, exchange.silence, exchange.endWatch);
             }
             super.onContentSource(response, body);
         }
@@ -279,6 +280,7 @@ public class StreamingProxy extends DirectedProxy {
         setErrorResponder(Grpc.responder(getErrorResponder()));
         super.doStart();
         deadlines = new Deadlines(getHttpClient().getScheduler());
+        turns = new Turns(getHttpClient().getExecutor());
         var handlers = getHttpClient().getProtocolHandlers();
         var continueHandler = handlers.remove(ContinueProtocolHandler.NAME);
         handlers.put(new InterimResponses());
