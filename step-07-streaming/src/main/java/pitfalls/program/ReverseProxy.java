@@ -21,7 +21,6 @@ import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
-import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.Jetty;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import picocli.CommandLine;
@@ -173,8 +172,8 @@ public final class ReverseProxy implements Callable<Integer> {
             names = "--request-head-timeout",
             paramLabel = "TIME",
             defaultValue = "30s",
-            description = "Answer 408 if the headers of a request have not all arrived after this time."
-                    + " Default: ${DEFAULT-VALUE}; 0s: never.")
+            description = "Answer 408 if the headers of a request have not all arrived after this time, and close a"
+                    + " connection whose TLS handshake takes longer. Default: ${DEFAULT-VALUE}; 0s: never.")
     private Duration requestHeadTimeout;
 
     @Option(
@@ -541,7 +540,8 @@ public final class ReverseProxy implements Callable<Integer> {
         var alpn = new ALPNServerConnectionFactory("h2", "http/1.1");
         alpn.setDefaultProtocol("http/1.1");
         var http2 = new Http2ConnectionFactory(http, requestHeadTimeout, "h2");
-        return new ConnectionFactory[] {new SslConnectionFactory(newTls(), alpn.getProtocol()), alpn, http2, http1};
+        var tls = new LimitedTls(newTls(), alpn.getProtocol(), requestHeadTimeout);
+        return new ConnectionFactory[] {tls, alpn, http2, http1};
     }
 
     private ClientTls newTls() {

@@ -15,8 +15,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -24,13 +28,18 @@ import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import okhttp3.tls.HandshakeCertificates;
 import okhttp3.tls.HeldCertificate;
+import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
+import org.eclipse.jetty.util.thread.ScheduledExecutorScheduler;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
+import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LogLines;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
@@ -103,6 +112,65 @@ class ClientTlsTest implements LoopbackTest {
                     assertThat(received(upstream).getHeaders().get("X-Forwarded-Proto"))
                             .isEqualTo("https");
                 }));
+    }
+
+    /** Each byte would begin the limit for idle connections anew. */
+    @Test
+    void a_handshake_that_comes_byte_by_byte_has_a_limit_as_a_whole() throws Exception {
+        URI server = serve(loopback.refusing(), "--request-head-timeout=0.2s", "--idle-timeout=1h");
+        var client = loopback.connect(server).send("\u0016"); // the first byte of a record of the handshake
+        var moment = Duration.ofMillis(50);
+        for (int i = 0; i < 2 && client.receivesNothingFor(moment); i++) client.send(i == 0 ? "\u0003" : "\u0001");
+
+        assertThat(client.ended()).as("whether the connection ends").isTrue();
+    }
+
+    @Test
+    void the_limit_of_the_handshake_ends_with_it() throws Exception {
+        var upstream = loopback.upstream(ok().body("hello"));
+        var scheduler = new ManualScheduler();
+        var tls = new SslContextFactory.Server();
+        tls.setSslContext(TestAuthority.upstream("127.0.0.1"));
+        var jetty = new Server(null, scheduler, null);
+        var connector = new ServerConnector(
+                jetty, new LimitedTls(tls, "http/1.1", ManualScheduler.LIMIT), new HttpConnectionFactory());
+        connector.setHost("127.0.0.1");
+        jetty.addConnector(connector);
+        jetty.setHandler(new StreamingProxy(targetOf(upstream)));
+        loopback.started(jetty);
+        var client = loopback.connect(jetty.getURI(), TRUSTING.getSocketFactory());
+        client.sendRequest("GET /", "Connection: close").receiveResponse();
+
+        assertThat(scheduler.limits).singleElement().matches(ManualScheduler.Limit::isCancelled);
+    }
+
+    /** Keeps the limits of handshakes to itself. */
+    private static final class ManualScheduler extends ScheduledExecutorScheduler {
+        private static final Duration LIMIT = Duration.ofMillis(123_457); // as nothing else has
+
+        private final Queue<Limit> limits = new ConcurrentLinkedQueue<>();
+
+        @Override
+        public Task schedule(Runnable task, long delay, TimeUnit unit) {
+            if (delay != LIMIT.toMillis()) return super.schedule(task, delay, unit);
+            var limit = new Limit();
+            limits.add(limit);
+            return limit;
+        }
+
+        private static final class Limit implements Task {
+            private volatile boolean isCancelled;
+
+            @Override
+            public boolean cancel() {
+                isCancelled = true;
+                return true;
+            }
+
+            private boolean isCancelled() {
+                return isCancelled;
+            }
+        }
     }
 
     @Test
