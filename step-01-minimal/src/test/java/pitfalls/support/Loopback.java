@@ -353,7 +353,7 @@ public final class Loopback implements AfterEachCallback {
         return component;
     }
 
-    /** Stops what was started, the last one first. */
+    /** Stops what was started, the last one first; all of it, also where something fails to stop. */
     @Override
     public void afterEach(ExtensionContext test) throws Exception {
         stop();
@@ -362,6 +362,16 @@ public final class Loopback implements AfterEachCallback {
     /** The same outside of JUnit. */
     public void stop() throws Exception {
         lastClient = null;
-        while (!started.isEmpty()) started.pop().close();
+        Throwable failure = null;
+        while (!started.isEmpty()) {
+            try {
+                started.pop().close();
+            } catch (Exception | AssertionError x) {
+                if (failure == null) failure = x;
+                else failure.addSuppressed(x);
+            }
+        }
+        if (failure instanceof Error error) throw error;
+        if (failure != null) throw (Exception) failure;
     }
 }
