@@ -298,7 +298,7 @@ class ReverseProxyTest implements LoopbackTest {
     @Slow
     @Test
     void a_head_that_comes_too_late_is_not_called_a_body() throws Exception {
-        try (var program = new Program("--target=" + loopback.refusing(), "--request-head-timeout=0.2s")) {
+        try (var program = new Program("--target=" + loopback.refusing(), "--request-head-timeout=1s")) {
             var response = loopback.connect(program.url()).send("GET /").receiveResponse();
 
             assertThat(response.status()).isEqualTo(408);

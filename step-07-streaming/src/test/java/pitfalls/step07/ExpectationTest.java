@@ -234,7 +234,7 @@ class ExpectationTest {
                 for (int i = 0; i < mebibytes; i++) connection.send(new byte[1 << 20]);
                 connection.awaitEnd();
             });
-            var client = connect(upstream, Timeouts.defaults(), MOMENT);
+            var client = connect(upstream, Timeouts.defaults(), Duration.ofSeconds(5)); // in which it begins
 
             var response = client.sendRequest("POST /x", HELD_BACK).receiveResponse();
 

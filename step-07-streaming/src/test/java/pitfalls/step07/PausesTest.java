@@ -43,7 +43,10 @@ class PausesTest {
     /** A limit that is not the one the test is about, and would cut the pause. */
     private static final Duration SHORT = Duration.ofMillis(500);
 
-    /** A pause, longer than that. */
+    /** A pause, far shorter than that. */
+    private static final Duration MOMENT = Duration.ofMillis(20);
+
+    /** A pause, longer than that limit. */
     private static final Duration PAUSE = Duration.ofMillis(900);
 
     private static final Duration LONG = Duration.ofMinutes(1);
@@ -338,7 +341,9 @@ class PausesTest {
             });
             var client = connect(upstream, allLong().withClient(SHORT));
 
-            var response = client.sendRequest("POST /x", "Content-Length: 3").receiveResponse();
+            client.sendRequest("POST /x", "Content-Length: 1000");
+            while (client.receivesNothingFor(MOMENT)) client.send("x"); // so that it pauses behind the response only
+            var response = client.receiveResponse();
 
             assertThat(response.body()).isEqualTo("early");
             client.awaitEnd();
