@@ -62,6 +62,13 @@ final class ServerProcess extends AbstractLifeCycle {
         new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
     }
 
+    /** Waits until it has ended by itself, and kills it if it does not within that time; says which. */
+    boolean awaitEnd(Duration limit) throws InterruptedException {
+        boolean ended = process.waitFor(limit.toMillis(), MILLISECONDS);
+        if (!ended) process.destroyForcibly();
+        return ended;
+    }
+
     @Override
     protected void doStart() throws Exception {
         process = builder.start();

@@ -1,0 +1,33 @@
+package pitfalls.docs;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * A proxy in a process of its own, one of several.
+ *
+ * @param process the process
+ * @param url where it listens
+ * @param output what it prints
+ * @param signal what asks it to end well
+ */
+record FleetInstance(ServerProcess process, URI url, Path output, String signal) {
+
+    /** Sends that signal. */
+    void askToEnd() throws IOException, InterruptedException {
+        process.signal(signal);
+    }
+
+    /** Waits until it has ended; false if it had to be killed. */
+    boolean awaitEnd(Duration limit) throws InterruptedException {
+        return process.awaitEnd(limit);
+    }
+
+    /** What it has printed. */
+    String log() throws IOException {
+        return Files.readString(output);
+    }
+}
