@@ -24,12 +24,19 @@ record Lesson(ExerciseFile exercise, String page) {
         }
     }
 
-    /** The hints, each with its title in the first line. */
+    /** The hints, each with its title in the first line, and a paragraph in one line. */
     List<String> hints() {
         return HINT.matcher(page)
                 .results()
-                .map(hint -> hint.group(1) + "\n\n" + hint.group(2).strip())
+                .map(hint -> hint.group(1) + "\n\n" + inLines(hint.group(2).strip()))
                 .toList();
+    }
+
+    /** The lines of a paragraph belong together, those of a block of code do not. */
+    private static String inLines(String text) {
+        String[] parts = text.split("(?m)^```\\w*\n?"); // every second one is code
+        for (int i = 0; i < parts.length; i += 2) parts[i] = parts[i].replaceAll("(?<=\\S)\n(?=[^\\s-])", " ");
+        return String.join("", parts).stripTrailing();
     }
 
     /** What an attendee knows now, in one sentence. */

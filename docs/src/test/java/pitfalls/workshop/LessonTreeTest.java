@@ -1,25 +1,36 @@
 package pitfalls.workshop;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.platform.engine.DiscoverySelector;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
 import org.junit.platform.launcher.core.LauncherConfig;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 import pitfalls.support.Headline;
+import pitfalls.workshop.LessonResults.Found;
+import pitfalls.workshop.LessonResults.TestClass;
 
 /** What Maven prints of a module's tests. */
 class LessonTreeTest {
+    @TempDir
+    Path top;
+
+    private Path folder;
+
+    @BeforeEach
+    void nameAFolderThatIsNotThere() {
+        folder = top.resolve("lesson-tree");
+    }
 
     /** A lesson, whose fine print is red. */
     static class Lesson {
@@ -58,20 +69,29 @@ class LessonTreeTest {
         void two() {}
     }
 
-    private static String printed(Class<?>... tests) {
-        var printed = new ByteArrayOutputStream();
-        var tree = new LessonTree(true, new PrintStream(printed, true, UTF_8));
+    /** What a JVM prints that runs the tests of each of these classes, one class after the other. */
+    private String printed(Class<?>... tests) {
+        var lines = new StringBuilder();
+        run(
+                new LessonTree(true, new LessonResults(folder, 1), line -> lines.append(line)
+                        .append('\n')),
+                tests);
+        return lines.toString();
+    }
+
+    private static void run(LessonTree tree, Class<?>... tests) {
         var config = LauncherConfig.builder()
                 .enableTestExecutionListenerAutoRegistration(false)
+                .enableLauncherSessionListenerAutoRegistration(false)
+                .addLauncherSessionListeners(tree)
                 .build();
-        var selectors = Stream.of(tests).map(DiscoverySelectors::selectClass).toArray(DiscoverySelector[]::new);
-        LauncherFactory.create(config)
-                .execute(
-                        LauncherDiscoveryRequestBuilder.request()
-                                .selectors(selectors)
-                                .build(),
-                        tree);
-        return printed.toString(UTF_8).replace("\r\n", "\n");
+        try (var session = LauncherFactory.openSession(config)) {
+            for (Class<?> one : tests)
+                session.getLauncher()
+                        .execute(LauncherDiscoveryRequestBuilder.request()
+                                .selectors(DiscoverySelectors.selectClass(one))
+                                .build());
+        }
     }
 
     @Test
@@ -94,5 +114,29 @@ class LessonTreeTest {
     @Test
     void a_class_alone_is_shown_in_full() {
         assertThat(printed(Details.class)).contains("─ ✔ one\n", "─ ✔ two\n");
+    }
+
+    @Test
+    void of_several_JVMs_the_last_one_that_ends_prints_what_all_have_shown() {
+        var printed = new ArrayList<String>();
+        var other = new LessonResults(folder, ProcessHandle.current().pid());
+        other.begin();
+        run(new LessonTree(true, new LessonResults(folder, 1), printed::add), Lesson.class);
+        assertThat(printed).as("printed while another JVM goes on").isEmpty();
+
+        var all = other.end(new Found(new ArrayList<>(), new ArrayList<>()));
+
+        assertThat(all.stream().flatMap(found -> found.classes().stream()))
+                .extracting(TestClass::name)
+                .containsExactly(Lesson.class.getName());
+    }
+
+    @Test
+    void a_JVM_that_was_killed_is_not_waited_for_and_what_it_has_left_is_not_shown() {
+        var killed = new LessonResults(folder, Integer.MAX_VALUE);
+        killed.begin();
+        assertThat(printed(Details.class)).startsWith("┬─ ");
+
+        assertThat(folder).isEmptyDirectory();
     }
 }

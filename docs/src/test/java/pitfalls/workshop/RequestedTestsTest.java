@@ -7,7 +7,11 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What {@code mvn test -Dtest=…} says before Surefire runs. */
@@ -17,7 +21,11 @@ class RequestedTestsTest {
     private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
 
     private boolean run(Path root, boolean isChosen, String tests) {
-        var requested = new RequestedTests(root, "step-01-minimal", isChosen, new PrintStream(printed, true, UTF_8));
+        return runIn("step-01-minimal", root, isChosen, tests);
+    }
+
+    private boolean runIn(String module, Path root, boolean isChosen, String tests) {
+        var requested = new RequestedTests(root, module, isChosen, new PrintStream(printed, true, UTF_8));
         return requested.run(tests, false);
     }
 
@@ -39,6 +47,30 @@ class RequestedTestsTest {
         assertThat(run(REPOSITORY, false, "RetriesTest")).isTrue();
         assertThat(run(REPOSITORY, false, "RetriesTets")).isFalse();
         assertThat(printed()).contains("There is no test 'RetriesTets'.", "RetriesTest", "SessionTest");
+    }
+
+    @Test
+    void a_module_below_docs_has_its_tests_too() {
+        assertThat(runIn("docs/h2", REPOSITORY, true, "GrpcTest")).isTrue();
+        assertThat(runIn("docs/h2", REPOSITORY, false, "GrpcTest")).isTrue();
+        assertThat(runIn("docs/h2", REPOSITORY, true, "GrpcTets")).isFalse();
+        assertThat(printed())
+                .isEqualTo("There is no test 'GrpcTets' in docs/h2. There are: GrpcTest." + System.lineSeparator());
+    }
+
+    @TestFactory
+    Stream<DynamicTest> each_module_can_be_tested_from_its_own_folder() throws Exception {
+        return Pattern.compile("<module>(.*?)</module>")
+                .matcher(Files.readString(REPOSITORY.resolve("pom.xml")))
+                .results()
+                .map(module -> module.group(1))
+                .map(module -> DynamicTest.dynamicTest(module, () -> {
+                    Path folder = REPOSITORY.resolve(module);
+                    String top = folder.relativize(REPOSITORY).toString().replace('\\', '/');
+                    assertThat(folder.resolve(".mvn/maven.config"))
+                            .content()
+                            .contains("--file=" + top + "/pom.xml\n--projects=" + module + "\n--also-make\n");
+                }));
     }
 
     @Test

@@ -8,18 +8,33 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What the workshop program does about a key and about a file that was saved. It prints lines, and knows nothing of a
  * terminal.
  */
 final class Session {
-    private static final String KEYS =
-            "Enter run · h hint · w wire · d diff · b bonus · r reset · n next · g4 go to 4 · l list · q quit";
+    private static final String KEYS = Stream.of(
+                    "Enter run",
+                    "h hint",
+                    "w wire",
+                    "d diff",
+                    "b bonus",
+                    "r reset",
+                    "n next",
+                    "g4 go to 4",
+                    "l list",
+                    "q quit")
+            .map(key -> key.replace(' ', Screen.JOINED))
+            .collect(Collectors.joining(" · "));
     private static final String RULE = "═".repeat(72);
 
     private final List<ExerciseFile> exercises;
     private final Consumer<String> out;
+    private final Supplier<Screen> screen;
     private final ExerciseCompiler compiler = new ExerciseCompiler();
     private final Map<ExerciseFile, String> seen = new HashMap<>();
     private final Map<ExerciseFile, Verdict> verdicts = new HashMap<>();
@@ -38,11 +53,13 @@ final class Session {
 
     /**
      * @param exercises in the order of the steps
-     * @param out takes a line at a time; a form feed stands for a new screen
+     * @param out takes a line at a time, as the screen has them; a form feed stands for a new screen
+     * @param screen as it is now
      */
-    Session(List<ExerciseFile> exercises, Consumer<String> out) {
+    Session(List<ExerciseFile> exercises, Consumer<String> out, Supplier<Screen> screen) {
         this.exercises = exercises;
-        this.out = out;
+        this.out = line -> screen.get().lines(line).forEach(out);
+        this.screen = screen;
         for (ExerciseFile exercise : exercises) seen.put(exercise, stamp(exercise));
         current = atHand();
     }
@@ -234,7 +251,7 @@ final class Session {
         out.accept("");
         verdict.overview().forEach(out);
         if (verdict.firstFailure().isPresent()) out.accept("");
-        verdict.failure().forEach(out);
+        verdict.failure(screen.get()).forEach(out);
         out.accept("");
         (verdict.isSolved() ? solved(verdict) : unsolved(verdict)).forEach(out);
         out.accept("");
@@ -251,7 +268,7 @@ final class Session {
         List<String> lines = new ArrayList<>(List.of(RULE, ""));
         lines.add("   ✔ ✔ ✔   S O L V E D   step " + current.number() + ", " + current.title() + "   ✔ ✔ ✔");
         lines.add("");
-        lines.addAll(Verdict.wrapped("Learned: " + Lesson.of(current).learned()));
+        lines.add("Learned: " + Lesson.of(current).learned());
         long rows = verdict.finePrint().size();
         long green = verdict.finePrint().stream().filter(Verdict.Row::isGreen).count();
         lines.add(

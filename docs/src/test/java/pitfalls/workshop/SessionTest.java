@@ -1,6 +1,7 @@
 package pitfalls.workshop;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,7 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import pitfalls.support.Slow;
 
@@ -64,7 +67,11 @@ class SessionTest {
     }
 
     private Session session() {
-        return new Session(exercises, lines::add);
+        return session(Screen.USUAL);
+    }
+
+    private Session session(Screen screen) {
+        return new Session(exercises, lines::add, () -> screen);
     }
 
     private void save(int step, String text) throws IOException {
@@ -111,18 +118,47 @@ class SessionTest {
                 .contains("Edit step-01-minimal/src/test/java/pitfalls/step01/MinimalExercise.java and save it.");
     }
 
-    @Test
-    void what_the_first_failure_of_each_step_says_fits_a_screen_and_says_no_list_twice() {
-        var session = session();
-        for (int step = 1; step <= exercises.size(); step++) {
-            lines.clear();
-            session.choose(step);
-            session.run(false);
+    @TestFactory
+    Stream<DynamicTest> what_the_first_failure_of_each_step_says_fits_a_screen_and_says_no_list_twice() {
+        return Stream.of(Screen.USUAL, new Screen(50, 80))
+                .map(screen -> dynamicTest(screen.toString(), () -> {
+                    var session = session(screen);
+                    for (int step = 1; step <= exercises.size(); step++) {
+                        lines.clear();
+                        session.choose(step);
+                        session.run(false);
 
-            var screen = lines.subList(lines.indexOf("\f") + 1, lines.size());
-            assertThat(Verdict.rows(screen)).as("rows of step %d", step).isLessThan(50); // the cursor has one
-            assertThat(printed()).contains("✘ ", "The client sent:").doesNotContain("but some elements were not found");
+                        var shown = lines.subList(lines.indexOf("\f") + 1, lines.size());
+                        assertThat(screen.rowsOf(shown))
+                                .as("rows of step %d", step)
+                                .isLessThan(50); // the cursor has one
+                        assertThat(printed())
+                                .contains("✘ ", "The client sent:")
+                                .doesNotContain("but some elements were not found");
+                    }
+                }));
+    }
+
+    @Test
+    void no_word_is_broken_where_the_screen_is_narrow() {
+        var session = session(new Screen(50, 60));
+        for (int step = 1; step <= exercises.size(); step++) {
+            session.choose(step);
+            answers(session, 'h', 'h');
+
+            assertThat(lines).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(60));
+            assertThat(lines).as("the paragraph is joined first").anyMatch(line -> line.length() > 50);
         }
+        answers(session, 'x');
+        assertThat(lines)
+                .containsExactly(
+                        "Enter run · h hint · w wire · d diff · b bonus · r reset ·",
+                        "n next · g4 go to 4 · l list · q quit");
+    }
+
+    @Test
+    void the_code_of_a_hint_keeps_its_lines() {
+        assertThat(answers(session(), 'h', 'h', 'h')).contains("// a sketch").noneMatch(line -> line.contains("```"));
     }
 
     @Test
@@ -193,7 +229,7 @@ class SessionTest {
                 .contains("+++ the solution: MinimalProxy")
                 .anyMatch(line ->
                         line.startsWith("-class MinimalProxy") || line.startsWith("-static class MinimalProxy"));
-        assertThat(answers(session(), 'd', 'n')).hasSize(1).first().asString().contains("nothing was done");
+        assertThat(answers(session(), 'd', 'n')).first().asString().contains("nothing was done");
     }
 
     @Test
@@ -206,7 +242,7 @@ class SessionTest {
         Path file = exercises.get(0).path();
         assertThat(file).hasContent(Shipped.text(exercises.get(0)));
         assertThat(file.resolveSibling("MinimalExercise.mine-1")).hasContent(SOLUTION_OF_1);
-        assertThat(printed()).contains("What you wrote is in ", "MinimalExercise.mine-1");
+        assertThat(printed()).contains("What you wrote is in", "MinimalExercise.mine-1");
     }
 
     @Test

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.logging.LogManager;
 import org.jline.terminal.Attributes;
+import org.jline.terminal.Size;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import org.jline.utils.AttributedString;
@@ -69,7 +70,7 @@ final class Workshop implements Runnable {
         }
         boolean hasTerminal = System.console() != null;
         if (isCheck) check(exercises);
-        else if (isList) new Session(exercises, System.out::println).showList();
+        else if (isList) new Session(exercises, System.out::println, () -> Screen.USUAL).showList();
         else if (isOnce || !hasTerminal) once(exercises);
         else
             try {
@@ -90,7 +91,7 @@ final class Workshop implements Runnable {
     }
 
     private void once(List<ExerciseFile> exercises) {
-        var session = new Session(exercises, line -> System.out.println(line.replace("\f", "")));
+        var session = new Session(exercises, line -> System.out.println(line.replace("\f", "")), () -> Screen.USUAL);
         if (step != null) session.choose(step);
         exitCode = session.run(false).isSolved() ? 0 : 1;
     }
@@ -99,7 +100,7 @@ final class Workshop implements Runnable {
         try (Terminal terminal = TerminalBuilder.builder().system(true).build()) {
             Attributes before = terminal.enterRawMode();
             try {
-                var session = new Session(exercises, line -> print(terminal, line));
+                var session = new Session(exercises, line -> print(terminal, line), () -> screenOf(terminal));
                 if (step != null) session.choose(step);
                 session.run(false);
                 while (!session.isOver()) {
@@ -113,6 +114,14 @@ final class Workshop implements Runnable {
                 terminal.flush();
             }
         }
+    }
+
+    /** Some terminals do not tell. */
+    private static Screen screenOf(Terminal terminal) {
+        Size size = terminal.getSize();
+        return size.getRows() > 0 && size.getColumns() > 0
+                ? new Screen(size.getRows(), size.getColumns())
+                : Screen.USUAL;
     }
 
     private static void print(Terminal terminal, String line) {

@@ -4,49 +4,78 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Nested;
 import org.junit.platform.commons.support.AnnotationSupport;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.support.descriptor.ClassSource;
 import org.junit.platform.engine.support.descriptor.MethodSource;
+import org.junit.platform.launcher.LauncherSession;
+import org.junit.platform.launcher.LauncherSessionListener;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.TestPlan;
 import pitfalls.support.Guard;
 import pitfalls.support.Headline;
+import pitfalls.workshop.LessonResults.Found;
+import pitfalls.workshop.LessonResults.TestClass;
 
 /**
  * Prints the tests of a module as a tree of sentences, in place of Surefire, where the property {@code lesson.tree} is set: a
  * line for each class of details, and then the lesson, {@code Broken} and {@code Fixed}, so that it is what the screen shows
  * at last. The rows of one test are one line. A failure is shown once, behind the tree, with what was logged meanwhile.
+ *
+ * <p>Surefire may give a module's classes to several JVMs, one class at a time. The last of these JVMs prints the tree.
  */
-public final class LessonTree implements TestExecutionListener {
+public final class LessonTree implements LauncherSessionListener, TestExecutionListener {
     private static final int MOST_FRAMES = 8;
+    private static final int MOST_LOGGED = 8;
 
     private final boolean isOn;
     private final boolean isFull = System.getProperty("bonus") != null;
+    private final LessonResults results;
+    private final Consumer<String> printer;
     private final Map<Class<?>, Map<String, Row>> classes = new LinkedHashMap<>();
     private final List<String> failures = new ArrayList<>();
     private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
     private final boolean isAscii = "ASCII".equals(System.getProperty("lesson.tree"));
-    private boolean isCapturing;
     private PrintStream out;
     private TestPlan plan;
 
     public LessonTree() {
-        this(System.getProperty("lesson.tree") != null, null);
+        this(
+                System.getProperty("lesson.tree") != null,
+                new LessonResults(Path.of("target", "lesson-tree")),
+                line -> System.out.println(line));
     }
 
-    /** For tests: prints there. */
-    LessonTree(boolean isOn, PrintStream out) {
+    /** For tests: shares its results there, and prints in that way. */
+    LessonTree(boolean isOn, LessonResults results, Consumer<String> printer) {
         this.isOn = isOn;
-        this.out = out;
+        this.results = results;
+        this.printer = printer;
+    }
+
+    @Override
+    public void launcherSessionOpened(LauncherSession session) {
+        if (!isOn) return;
+        results.begin();
+        session.getLauncher().registerTestExecutionListeners(this);
+    }
+
+    @Override
+    public void launcherSessionClosed(LauncherSession session) {
+        if (!isOn) return;
+        for (String line : lines(results.end(found()))) printer.accept(isAscii ? ascii(line) : line);
     }
 
     /** A test method with its rows. */
@@ -71,22 +100,23 @@ public final class LessonTree implements TestExecutionListener {
 
     @Override
     public void testPlanExecutionStarted(TestPlan plan) {
-        if (!isOn) return;
         this.plan = plan;
-        if (out != null) return;
         out = System.out;
-        isCapturing = true;
         System.setOut(new PrintStream(printed, true, UTF_8));
     }
 
     @Override
+    public void testPlanExecutionFinished(TestPlan plan) {
+        System.setOut(out);
+    }
+
+    @Override
     public void executionStarted(TestIdentifier test) {
-        if (isOn && test.isTest()) printed.reset();
+        if (test.isTest()) printed.reset();
     }
 
     @Override
     public void executionSkipped(TestIdentifier test, String reason) {
-        if (!isOn) return;
         rowOf(test).ifPresent(row -> {
             row.tests++;
             row.skipped++;
@@ -95,7 +125,6 @@ public final class LessonTree implements TestExecutionListener {
 
     @Override
     public void executionFinished(TestIdentifier test, TestExecutionResult result) {
-        if (!isOn) return;
         boolean isFailed = result.getStatus() == TestExecutionResult.Status.FAILED;
         if (isFailed) failures.add(explained(test, result.getThrowable()));
         if (!test.isTest() && !isFailed) return;
@@ -151,26 +180,36 @@ public final class LessonTree implements TestExecutionListener {
                         .forEach(frame -> text.append("    at ").append(frame).append('\n'));
             }
         });
-        if (printed.size() > 0) text.append("It was logged:\n").append(printed.toString(UTF_8));
+        List<String> logged = printed.toString(UTF_8).lines().toList();
+        if (!logged.isEmpty()) text.append("It was logged:\n");
+        logged.stream().limit(MOST_LOGGED).forEach(line -> text.append(line).append('\n'));
+        if (logged.size() > MOST_LOGGED)
+            text.append("(and ").append(logged.size() - MOST_LOGGED).append(" more lines)\n");
         return text.toString().stripTrailing();
     }
 
-    @Override
-    public void testPlanExecutionFinished(TestPlan plan) {
-        if (!isOn) return;
+    /** What the tests of this JVM have shown. */
+    private Found found() {
         Map<Class<?>, List<Class<?>>> tops = new LinkedHashMap<>();
         for (Class<?> owner : classes.keySet())
             tops.computeIfAbsent(topOf(owner), any -> new ArrayList<>()).add(owner);
+        var found = new Found(new ArrayList<>(), new ArrayList<>(failures));
+        tops.forEach((top, owners) -> found.classes()
+                .add(new TestClass(top.getName(), isLesson(top), inOneLine(top, owners), tree(top, owners))));
+        return found;
+    }
+
+    private List<String> lines(List<Found> all) {
+        List<TestClass> shown = all.stream()
+                .flatMap(found -> found.classes().stream())
+                .sorted(Comparator.comparing(TestClass::name))
+                .toList();
+        Predicate<TestClass> isTree = tests -> shown.size() == 1 || isFull || tests.isLesson();
         List<String> lines = new ArrayList<>();
-        tops.forEach((top, owners) -> {
-            if (!isTree(top, tops.size())) lines.add(inOneLine(top, owners));
-        });
-        tops.forEach((top, owners) -> {
-            if (isTree(top, tops.size())) addTree(lines, top, owners);
-        });
-        lines.addAll(failures);
-        if (isCapturing) System.setOut(out);
-        for (String line : lines) out.println(isAscii ? ascii(line) : line);
+        shown.stream().filter(isTree.negate()).map(TestClass::line).forEach(lines::add);
+        shown.stream().filter(isTree).map(TestClass::tree).forEach(lines::addAll);
+        all.stream().map(Found::failures).forEach(lines::addAll);
+        return lines;
     }
 
     /** The class that has the nested ones: a test class may stand in another without being a part of it. */
@@ -178,11 +217,6 @@ public final class LessonTree implements TestExecutionListener {
         Class<?> top = owner;
         while (top.isAnnotationPresent(Nested.class)) top = top.getEnclosingClass();
         return top;
-    }
-
-    /** Whether it is a lesson, or all that there is. */
-    private boolean isTree(Class<?> top, int classes) {
-        return classes == 1 || isFull || isLesson(top);
     }
 
     private static boolean isLesson(Class<?> top) {
@@ -199,7 +233,8 @@ public final class LessonTree implements TestExecutionListener {
                 + rows.stream().mapToInt(row -> row.tests).sum() + ")";
     }
 
-    private void addTree(List<String> lines, Class<?> top, List<Class<?>> owners) {
+    private ArrayList<String> tree(Class<?> top, List<Class<?>> owners) {
+        var lines = new ArrayList<String>();
         lines.add("┬─ " + top.getName());
         for (int i = 0; i < owners.size(); i++) {
             Class<?> owner = owners.get(i);
@@ -213,6 +248,7 @@ public final class LessonTree implements TestExecutionListener {
             for (int j = 0; j < rows.size(); j++)
                 lines.add(indent + (j == rows.size() - 1 ? "└─ " : "├─ ") + rows.get(j));
         }
+        return lines;
     }
 
     /** Of a contract, its headlines and guards, what failed, and how much more there is; of others, all. */

@@ -22,7 +22,7 @@ public final class RequestedTests {
 
     /**
      * @param root the top folder
-     * @param module the folder of the module
+     * @param module the folder of the module, from the top one
      * @param isChosen whether the module was named with {@code -pl}; then its tests are meant, otherwise those of any module
      * @param out where to print
      */
@@ -37,11 +37,13 @@ public final class RequestedTests {
      * Ends Maven, with exit code 1, where a name is wrong or an exercise is unsolved: then the last thing on the screen is
      * ours.
      *
-     * @param args the top folder, the folder of the module, {@code -pl} with its modules in brackets, and the tests
+     * @param args the top folder, the path of the module, {@code -pl} with its modules in brackets, and the tests
      */
     public static void main(String[] args) {
         boolean isChosen = !args[2].equals("-pl []");
-        var requested = new RequestedTests(Path.of(args[0]), args[1], isChosen, System.out);
+        Path root = Path.of(args[0]);
+        String module = root.relativize(Path.of(args[1])).toString().replace('\\', '/');
+        var requested = new RequestedTests(root, module, isChosen, System.out);
         if (!requested.run(args[3], System.getProperty("bonus") != null)) {
             System.out.flush();
             System.exit(1);
@@ -78,8 +80,19 @@ public final class RequestedTests {
     private Set<String> names() {
         Set<String> names = new TreeSet<>();
         if (isChosen) addNames(root.resolve(module), names);
-        else for (String folder : root.toFile().list()) addNames(root.resolve(folder), names);
+        else for (Path any : modulesIn(root)) addNames(any, names);
         return names;
+    }
+
+    /** The folders that have a POM, and those in them. */
+    private static List<Path> modulesIn(Path parent) {
+        try (var folders = Files.list(parent)) {
+            return folders.filter(folder -> Files.exists(folder.resolve("pom.xml")))
+                    .flatMap(folder -> Stream.concat(Stream.of(folder), modulesIn(folder).stream()))
+                    .toList();
+        } catch (IOException x) {
+            throw new UncheckedIOException(x);
+        }
     }
 
     private static void addNames(Path module, Set<String> names) {
@@ -97,11 +110,16 @@ public final class RequestedTests {
 
     private boolean run(ExerciseFile exercise, boolean bonus) {
         var verdict = Verdict.of(exercise, new ExerciseCompiler(), bonus);
-        verdict.overview().forEach(out::println);
+        List<String> failure = verdict.failure(Screen.USUAL);
+        print(verdict.overview());
         out.println();
-        verdict.failure().forEach(out::println);
-        if (!verdict.failure().isEmpty()) out.println();
-        verdict.summary().forEach(out::println);
+        print(failure);
+        if (!failure.isEmpty()) out.println();
+        print(verdict.summary());
         return verdict.isSolved();
+    }
+
+    private void print(List<String> lines) {
+        for (String line : lines) Screen.USUAL.lines(line).forEach(out::println);
     }
 }

@@ -24,12 +24,9 @@ import pitfalls.workshop.Run.Status;
  * @param time that it took to compile and run it
  */
 public record Verdict(ExerciseFile exercise, List<String> complaints, List<Result> results, Duration time) {
-    private static final int SCREEN = 50;
-    private static final int COLUMNS = 100;
     private static final int AROUND = 21; // rows of the screen for the list of the exercises, the score and the keys
     private static final int SHORTEST_WIRE = 6;
     private static final int MOST_WARNINGS = 2;
-    private static final int LONGEST_LINE = 96;
     private static final int LONGEST_OF_OTHERS = 200;
 
     /** Compiles an exercise and runs its headlines and guards, and the fine print as well if that is wanted. */
@@ -114,22 +111,23 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
         return lines;
     }
 
-    /** What the first failure says: what should have been, what was, what was on the wire, and what was thrown where. */
-    public List<String> failure() {
-        int room = SCREEN - AROUND - rows(overview());
-        return firstFailure().map(failed -> explained(failed, room)).orElse(List.of());
+    /**
+     * What the first failure says: what should have been, what was, what was on the wire, and what was thrown where.
+     *
+     * @param screen on which all of it should be seen at once
+     */
+    public List<String> failure(Screen screen) {
+        int room = screen.rows() - AROUND - screen.rowsOf(overview());
+        return firstFailure().map(failed -> explained(failed, screen, room)).orElse(List.of());
     }
 
     /** The bytes take the rows of the screen that the rest leaves. */
-    private static List<String> explained(Result failed, int room) {
+    private static List<String> explained(Result failed, Screen screen, int room) {
         List<String> lines = new ArrayList<>();
         lines.add("✘ " + failed.sentence());
         String wire = "";
         if (failed.failure() instanceof ExerciseFailure failure) {
-            once(failure.reason())
-                    .lines()
-                    .flatMap(line -> wrapped(shortened(line)).stream())
-                    .forEach(lines::add);
+            once(failure.reason()).lines().map(Verdict::shortened).forEach(lines::add);
             wire = failure.wire();
         } else {
             lines.addAll(String.valueOf(failed.failure()).lines().toList());
@@ -146,27 +144,19 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
             end.add("    " + shortened(line));
         if (!wire.isEmpty()) {
             lines.add("");
-            addBytes(wire, Math.max(SHORTEST_WIRE, room - rows(lines) - rows(end)), lines);
+            int left = room - screen.rowsOf(lines) - screen.rowsOf(end);
+            addBytes(wire, screen, Math.max(SHORTEST_WIRE, left), lines);
         }
         lines.addAll(end);
         return lines;
     }
 
-    private static void addBytes(String wire, int room, List<String> lines) {
+    private static void addBytes(String wire, Screen screen, int room, List<String> lines) {
         List<String> all = wire.lines().map(Verdict::shortened).toList();
         int shown = all.size();
-        while (rows(all.subList(0, shown)) > (shown == all.size() ? room : room - 1)) shown--;
+        while (screen.rowsOf(all.subList(0, shown)) > (shown == all.size() ? room : room - 1)) shown--;
         lines.addAll(all.subList(0, shown));
         if (shown < all.size()) lines.add("    (" + (all.size() - shown) + " more lines: press w)");
-    }
-
-    /** How many rows of a screen these lines take. */
-    static int rows(List<String> lines) {
-        return lines.stream()
-                        .flatMap(String::lines)
-                        .mapToInt(line -> Math.max(1, (line.length() + COLUMNS - 1) / COLUMNS))
-                        .sum()
-                + (int) lines.stream().filter(String::isEmpty).count();
     }
 
     /** What was and what should have been, without the lists of what is missing and of what is too much. */
@@ -178,22 +168,8 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
 
     /** The beginning of a line that would fill the screen: a long field, or what Jetty says of all its parts. */
     private static String shortened(String line) {
-        return line.length() <= LONGEST_OF_OTHERS ? line : line.substring(0, LONGEST_OF_OTHERS) + "…";
-    }
-
-    /** A sentence in lines that a terminal shows whole; a line of an assertion stays as it is. */
-    static List<String> wrapped(String line) {
-        if (!line.matches("[A-Z][a-z]+: .*")) return List.of(line);
-        List<String> lines = new ArrayList<>();
-        String rest = line;
-        while (rest.length() > LONGEST_LINE) {
-            int space = rest.lastIndexOf(' ', LONGEST_LINE);
-            if (space < 0) break;
-            lines.add(rest.substring(0, space));
-            rest = rest.substring(space + 1);
-        }
-        lines.add(rest);
-        return lines;
+        boolean isSentence = line.matches("[A-Z][a-z]+: .*");
+        return isSentence || line.length() <= LONGEST_OF_OTHERS ? line : line.substring(0, LONGEST_OF_OTHERS) + "…";
     }
 
     /** The wire of the first failure, in full. */
