@@ -3,6 +3,7 @@ package pitfalls.docs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.github.javaparser.ast.Node;
+import com.github.javaparser.ast.body.MethodDeclaration;
 import com.github.javaparser.ast.expr.MethodCallExpr;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,6 +12,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import pitfalls.support.Guard;
+import pitfalls.support.Headline;
+import pitfalls.support.Why;
+import pitfalls.workshop.ExerciseFile;
 
 /** An assertion of a contract says what it looks at, because an attendee reads it before the code. */
 class LabelsTest {
@@ -28,6 +33,22 @@ class LabelsTest {
                     .toList()
                     .stream();
         }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> each_test_that_an_exercise_has_to_pass_says_why() {
+        return ExerciseFile.all(Page.ROOT).stream()
+                .map(exercise -> DynamicTest.dynamicTest(exercise.simpleName(), () -> {
+                    String contract = exercise.simpleName().replace("Exercise", "Contract");
+                    Path file = exercise.path().resolveSibling(contract + ".java");
+                    assertThat(Sources.types(file).stream()
+                                    .flatMap(type -> type.findAll(MethodDeclaration.class).stream())
+                                    .filter(test -> test.isAnnotationPresent(Headline.class)
+                                            || test.isAnnotationPresent(Guard.class)))
+                            .isNotEmpty()
+                            .as("has @Why, which tells an attendee more than the bytes do")
+                            .allMatch(test -> test.isAnnotationPresent(Why.class));
+                }));
     }
 
     private static List<String> unlabelled(Path file) {

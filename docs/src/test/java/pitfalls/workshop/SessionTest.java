@@ -204,6 +204,17 @@ class SessionTest {
     }
 
     @Test
+    void a_class_that_is_not_imported_is_named_with_its_package() throws Exception {
+        save(1, SOLUTION_OF_1.replace("import org.eclipse.jetty.http.HttpURI;\n", ""));
+
+        session().run(false);
+
+        assertThat(printed())
+                .contains("symbol:   variable HttpURI")
+                .containsOnlyOnce("Is HttpURI not imported? There is: import org.eclipse.jetty.http.HttpURI;");
+    }
+
+    @Test
     void what_your_code_throws_is_shown_with_its_line() throws Exception {
         var session = session();
         save(1, SOLUTION_OF_1.replace("target.replaceFirst", "String.valueOf(Integer.parseInt(target)).replaceFirst"));

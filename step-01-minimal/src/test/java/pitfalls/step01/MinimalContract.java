@@ -84,6 +84,7 @@ public interface MinimalContract extends LoopbackTest {
     @Headline
     @Order(3)
     @TestFactory
+    @Why("A method is a part of what the client asks for: a DELETE that becomes a GET asks for something else.")
     default Stream<DynamicTest> every_method_is_forwarded() {
         return Stream.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
                 .map(method -> DynamicTest.dynamicTest(method, () -> {

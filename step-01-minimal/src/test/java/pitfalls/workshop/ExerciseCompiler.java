@@ -13,9 +13,15 @@ import java.net.URLClassLoader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.Diagnostic;
 import javax.tools.DiagnosticCollector;
@@ -23,6 +29,7 @@ import javax.tools.ForwardingJavaFileManager;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileManager;
 import javax.tools.JavaFileObject;
+import javax.tools.JavaFileObject.Kind;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.StandardJavaFileManager;
 import javax.tools.StandardLocation;
@@ -33,6 +40,10 @@ import javax.tools.ToolProvider;
  * knows of the class path, so the second time takes a fraction of the first.
  */
 public final class ExerciseCompiler {
+    private static final Pattern MISSING_CLASS =
+            Pattern.compile("symbol: +(?:class|variable) ([A-Z]\\w*)|^package ([A-Z]\\w*) does not exist");
+    private static final int MOST_IMPORTS = 4;
+
     private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     private final StandardJavaFileManager files;
 
@@ -83,13 +94,16 @@ public final class ExerciseCompiler {
         }
     }
 
-    private static List<String> complaintsOf(ExerciseFile file, DiagnosticCollector<JavaFileObject> complaints) {
+    private List<String> complaintsOf(ExerciseFile file, DiagnosticCollector<JavaFileObject> complaints) {
         List<String> lines = new ArrayList<>();
+        Set<String> unknown = new LinkedHashSet<>();
         String[] source = file.text().split("\n", -1);
         for (Diagnostic<? extends JavaFileObject> complaint : complaints.getDiagnostics()) {
             if (complaint.getKind() != Diagnostic.Kind.ERROR) continue;
             int line = (int) complaint.getLineNumber();
             String message = complaint.getMessage(Locale.ROOT).strip();
+            Matcher missing = MISSING_CLASS.matcher(message);
+            if (missing.find()) unknown.add(missing.group(1) == null ? missing.group(2) : missing.group(1));
             if (line < 1) {
                 lines.add(message);
                 continue;
@@ -97,7 +111,26 @@ public final class ExerciseCompiler {
             lines.add(file.path().getFileName() + ":" + line + ": " + message.replace("\n", "\n    "));
             if (line <= source.length) lines.add("    " + source[line - 1].strip());
         }
+        for (String name : unknown) imports(name).ifPresent(lines::add);
         return lines;
+    }
+
+    /** What one may have meant by a class that is not imported, of those that exercises use. */
+    private Optional<String> imports(String name) {
+        List<String> found = new ArrayList<>();
+        for (String top : List.of("pitfalls", "org.eclipse.jetty"))
+            try {
+                for (var candidate : files.list(StandardLocation.CLASS_PATH, top, Set.of(Kind.CLASS), true)) {
+                    String full = files.inferBinaryName(StandardLocation.CLASS_PATH, candidate);
+                    if (full.endsWith("." + name)) found.add("import " + full + ";");
+                }
+            } catch (IOException x) {
+                throw new UncheckedIOException(x);
+            }
+        return found.isEmpty()
+                ? Optional.empty()
+                : Optional.of("Is " + name + " not imported? There is: "
+                        + found.stream().distinct().sorted().limit(MOST_IMPORTS).collect(Collectors.joining("  ")));
     }
 
     /** Keeps the classes in memory. */
@@ -110,7 +143,7 @@ public final class ExerciseCompiler {
 
         @Override
         public JavaFileObject getJavaFileForOutput(
-                Location location, String name, JavaFileObject.Kind kind, javax.tools.FileObject sibling) {
+                Location location, String name, Kind kind, javax.tools.FileObject sibling) {
             return new SimpleJavaFileObject(URI.create("memory:///" + name.replace('.', '/') + kind.extension), kind) {
                 @Override
                 public OutputStream openOutputStream() {

@@ -24,8 +24,8 @@ import pitfalls.workshop.Run.Status;
  * @param time that it took to compile and run it
  */
 public record Verdict(ExerciseFile exercise, List<String> complaints, List<Result> results, Duration time) {
-    private static final int AROUND = 21; // rows of the screen for the list of the exercises, the score and the keys
-    private static final int SHORTEST_WIRE = 6;
+    private static final int AROUND = 19; // rows of the screen for the list of the exercises, the score and the keys
+    private static final int SHORTEST_WIRE = 4;
     private static final int MOST_WARNINGS = 2;
     private static final int LONGEST_OF_OTHERS = 200;
 
@@ -156,7 +156,7 @@ public record Verdict(ExerciseFile exercise, List<String> complaints, List<Resul
         int shown = all.size();
         while (screen.rowsOf(all.subList(0, shown)) > (shown == all.size() ? room : room - 1)) shown--;
         lines.addAll(all.subList(0, shown));
-        if (shown < all.size()) lines.add("    (" + (all.size() - shown) + " more lines: press w)");
+        if (shown < all.size()) lines.add("    (" + (all.size() - shown) + " more: press w)");
     }
 
     /** What was and what should have been, without the lists of what is missing and of what is too much. */

@@ -81,6 +81,7 @@ public interface ErrorsContract extends LoopbackTest {
     @Headline
     @Order(2)
     @Test
+    @Why("The operator has only the log to find out which request failed, at which upstream, and why.")
     default void an_error_is_one_line_in_the_log_with_its_cause_and_method_and_path_and_upstream() throws Exception {
         String target = loopback.refusing();
         var client = loopback.connect(loopback.serve(newProxy(target)));
@@ -767,6 +768,8 @@ public interface ErrorsContract extends LoopbackTest {
     @Guard
     @Order(4)
     @Test
+    @Why(
+            "An error ends a request, not the client's connection. If the callback is failed or never completed, the client's next request gets no answer.")
     default void after_an_error_the_same_connection_serves_the_next_request() throws Exception {
         var client = loopback.connect(loopback.serve(newProxy(loopback.refusing())));
 

@@ -33,6 +33,8 @@ public interface UrlContract extends LoopbackTest {
     @Headline
     @Order(1)
     @TestFactory
+    @Why(
+            "Operators write :8081, localhost:8081 or 0.0.0.0:8081, and each of them means a server that can be reached. Make a URL of it that can be connected to.")
     default Stream<DynamicTest> an_address_as_operators_write_it_reaches_the_upstream() {
         return Stream.of(":PORT", "PORT", "localhost:PORT", "127.0.0.1:PORT", "0.0.0.0:PORT")
                 .map(address -> DynamicTest.dynamicTest(address, () -> assertReached(address)));
@@ -76,6 +78,8 @@ public interface UrlContract extends LoopbackTest {
     @Headline
     @Order(3)
     @TestFactory
+    @Why(
+            "java.net.URI refuses such characters, and Jetty's client asks it. Only the upstream knows what they mean, so what the client wrote has to arrive as it is.")
     default Stream<DynamicTest> the_URL_of_the_client_survives_byte_for_byte() {
         return Stream.of(
                         "/{id}",

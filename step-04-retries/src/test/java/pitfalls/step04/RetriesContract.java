@@ -54,6 +54,8 @@ public interface RetriesContract extends LoopbackTest {
     @Headline
     @Order(1)
     @Test
+    @Why(
+            "The connection died before a byte of the response came, and a GET does no harm if it is sent twice, so nobody needs to hear of it.")
     default void a_dropped_connection_costs_a_GET_nothing() throws Exception {
         var upstream = loopback.scripted(dies(), answers("served"));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), IDEMPOTENT)));
@@ -110,6 +112,8 @@ public interface RetriesContract extends LoopbackTest {
     @Headline
     @Order(3)
     @TestFactory
+    @Why(
+            "A connection that was refused has carried nothing, so nothing can be done twice. The outcome is NOT_SENT, and the policy then permits another attempt for each method.")
     default Stream<DynamicTest> if_nothing_was_sent_every_method_is_tried_again() {
         return Stream.of("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH")
                 .map(method -> DynamicTest.dynamicTest(
@@ -252,6 +256,8 @@ public interface RetriesContract extends LoopbackTest {
     @Headline
     @Order(2)
     @Test
+    @Why(
+            "While a proxy sends a request again and again, its client waits and its upstream has no chance to recover. The policy says how many attempts there may be: ask it before each one.")
     default void the_attempts_come_to_an_end() throws Exception {
         var upstream = loopback.scripted(dies());
         var policy = IDEMPOTENT.withAttempts(4);
@@ -578,6 +584,8 @@ public interface RetriesContract extends LoopbackTest {
     @Guard
     @Order(6)
     @TestFactory
+    @Why(
+            "The client has the beginning of one response already, and a second response cannot be joined to it. Break it off instead, as step 2 does.")
     default Stream<DynamicTest> what_the_client_has_seen_the_beginning_of_is_never_sent_again() {
         return Stream.of("GET", "PUT", "POST")
                 .map(method -> DynamicTest.dynamicTest(method, () -> {

@@ -40,6 +40,8 @@ public interface HopsContract extends LoopbackTest {
     @Headline
     @Order(1)
     @TestFactory
+    @Why(
+            "The request went round until something else ended it. Two things are needed: a mark on what goes to the upstream, and a look for that mark before anything is sent. Jetty writes Via in addProxyHeaders, so a proxy that overrides it calls super.")
     default Stream<DynamicTest> a_proxy_that_forwards_to_itself_ends_after_one_extra_hop() {
         return marks(mark -> {
             var server = loopback.serveLater(ENOUGH);
@@ -63,6 +65,8 @@ public interface HopsContract extends LoopbackTest {
     @Headline
     @Order(2)
     @TestFactory
+    @Why(
+            "The request comes back by way of another proxy. That one has to pass your mark on, and you have to know it as your own.")
     default Stream<DynamicTest> a_ring_of_two_proxies_ends_where_it_closes() {
         return marks(mark -> {
             var a = loopback.serveLater(ENOUGH);

@@ -55,6 +55,7 @@ public interface DirectorContract extends LoopbackTest {
     @Headline
     @Order(1)
     @Test
+    @Why("The leader changes while the proxy runs, so the upstream is chosen for each request, and not once for all.")
     default void each_request_goes_to_the_upstream_that_the_director_chooses() throws Exception {
         var red = loopback.upstream(ok().body("red"));
         var blue = loopback.upstream(ok().body("blue"));

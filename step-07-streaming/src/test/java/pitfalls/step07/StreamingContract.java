@@ -89,6 +89,8 @@ public interface StreamingContract extends LoopbackTest {
     @Headline
     @Order(2)
     @Test
+    @Why(
+            "An event stream may say nothing for minutes, and that is no failure. Once the response has begun, its connection needs the limit for streams in place of the limit for a response.")
     default void a_stream_may_be_quiet_for_longer_than_a_response_may_take() throws Exception {
         var wasQuiet = new Gate("the stream was quiet for a while");
         var upstream = loopback.scripted(quietUntil(wasQuiet));
@@ -111,6 +113,8 @@ public interface StreamingContract extends LoopbackTest {
     @Headline
     @Order(3)
     @Test
+    @Why(
+            "Each open stream holds a connection to the upstream. When all that the client may open are held, the next request waits until a stream ends.")
     default void open_streams_do_not_block_other_requests() throws Exception {
         var served = new Gate("the other request is served");
         var upstream = loopback.scripted(connection -> {
@@ -281,6 +285,7 @@ public interface StreamingContract extends LoopbackTest {
     @Guard
     @Order(5)
     @Test
+    @Why("The connection of a stream serves other requests later. For those, the limit for a response must hold again.")
     default void a_connection_that_carried_a_stream_serves_again_within_the_ordinary_limit() throws Exception {
         var upstream = loopback.scripted(connection -> {
             connection.receiveRequest();
