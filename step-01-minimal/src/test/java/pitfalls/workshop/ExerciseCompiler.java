@@ -43,6 +43,7 @@ public final class ExerciseCompiler {
     private static final Pattern MISSING_CLASS =
             Pattern.compile("symbol: +(?:class|variable) ([A-Z]\\w*)|^package ([A-Z]\\w*) does not exist");
     private static final int MOST_IMPORTS = 4;
+    private static final int MOST_LINES = 12;
 
     private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     private final StandardJavaFileManager files;
@@ -97,6 +98,7 @@ public final class ExerciseCompiler {
     private List<String> complaintsOf(ExerciseFile file, DiagnosticCollector<JavaFileObject> complaints) {
         List<String> lines = new ArrayList<>();
         Set<String> unknown = new LinkedHashSet<>();
+        int left = 0;
         String[] source = file.text().split("\n", -1);
         for (Diagnostic<? extends JavaFileObject> complaint : complaints.getDiagnostics()) {
             if (complaint.getKind() != Diagnostic.Kind.ERROR) continue;
@@ -104,6 +106,10 @@ public final class ExerciseCompiler {
             String message = complaint.getMessage(Locale.ROOT).strip();
             Matcher missing = MISSING_CLASS.matcher(message);
             if (missing.find()) unknown.add(missing.group(1) == null ? missing.group(2) : missing.group(1));
+            if (lines.size() >= MOST_LINES) {
+                left++;
+                continue;
+            }
             if (line < 1) {
                 lines.add(message);
                 continue;
@@ -111,6 +117,7 @@ public final class ExerciseCompiler {
             lines.add(file.path().getFileName() + ":" + line + ": " + message.replace("\n", "\n    "));
             if (line <= source.length) lines.add("    " + source[line - 1].strip());
         }
+        if (left > 0) lines.add("And " + left + " more, which may come of these.");
         for (String name : unknown) imports(name).ifPresent(lines::add);
         return lines;
     }

@@ -99,7 +99,8 @@ public interface ErrorsContract extends LoopbackTest {
     }
 
     @Why("After connection_refused the upstream cannot have acted, after the others it may have: "
-            + "so each has its own type. A 500 without Proxy-Status means that fields of the dead "
+            + "so each has its own type, and ofUpstream asks how far the exchange had come. "
+            + "A 500 without Proxy-Status means that fields of the dead "
             + "response were left, such as its Content-Length, and Jetty tripped over them: reset() "
             + "comes first.")
     @Headline

@@ -55,7 +55,8 @@ public interface StreamingContract extends LoopbackTest {
     }
 
     @Why("A browser takes a stream for open when the head has come, and the first event may be "
-            + "minutes away: send the head at once.")
+            + "minutes away: send the head at once. When it has been written, super may go on with "
+            + "the body.")
     @Headline
     @Order(1)
     @Test
