@@ -13,6 +13,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
+import pitfalls.support.Slow;
 
 /** What {@code mvn test -Dtest=…} says before Surefire runs. */
 class RequestedTestsTest {
@@ -58,12 +59,14 @@ class RequestedTestsTest {
                 .isEqualTo("There is no test 'GrpcTets' in docs/h2. There are: GrpcTest." + System.lineSeparator());
     }
 
+    /** Of the larger modules below docs, those that say so. */
     @TestFactory
     Stream<DynamicTest> each_module_can_be_tested_from_its_own_folder() throws Exception {
         return Pattern.compile("<module>(.*?)</module>")
                 .matcher(Files.readString(REPOSITORY.resolve("pom.xml")))
                 .results()
                 .map(module -> module.group(1))
+                .filter(module -> !module.contains("/") || Files.exists(REPOSITORY.resolve(module + "/.mvn")))
                 .map(module -> DynamicTest.dynamicTest(module, () -> {
                     Path folder = REPOSITORY.resolve(module);
                     String top = folder.relativize(REPOSITORY).toString().replace('\\', '/');
@@ -85,6 +88,7 @@ class RequestedTestsTest {
                 .isTrue();
     }
 
+    @Slow
     @Test
     void an_unsolved_exercise_ends_in_a_summary_of_the_next_test_and_where_the_hints_are(@TempDir Path root)
             throws Exception {

@@ -16,6 +16,7 @@ import pitfalls.support.RawConnection;
 import pitfalls.support.Slow;
 
 /** The limits of a client's connection before and between its requests. */
+@Slow
 class ClientConnectionTest implements LoopbackTest {
     private static final Duration SHORT = Duration.ofMillis(300);
     private static final Duration LONG = Duration.ofMinutes(1);

@@ -24,6 +24,7 @@ import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** One client with more connections than it may have. */
 class ClientConnectionsTest implements LoopbackTest {
@@ -59,6 +60,7 @@ class ClientConnectionsTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void as_soon_as_one_ends_the_client_may_have_another() throws Exception {
         var upstream = slowUpstream();

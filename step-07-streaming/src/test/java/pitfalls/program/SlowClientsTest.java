@@ -34,9 +34,11 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
 import pitfalls.support.ScriptedUpstream.Script;
+import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
 
 /** What becomes of uploads that hardly come and of responses that are hardly read, while others wait for a connection, and while nobody does. */
+@Slow
 class SlowClientsTest implements LoopbackTest {
     private static final Duration MOMENT = Duration.ofMillis(20);
     private static final int CONNECTIONS = 10;
