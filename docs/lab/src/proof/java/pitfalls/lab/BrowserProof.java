@@ -253,15 +253,15 @@ class BrowserProof {
     }
 
     /**
-     * Sorted, since what happens at the same moment is in one order today and in the other tomorrow; and without chunks, which come
-     * in as many pieces as the machine likes.
+     * Sorted, since what happens at the same moment is in one order today and in the other tomorrow; and without parts of bodies,
+     * which come in as many pieces as the machine likes.
      */
     private static List<String> texts(String svg) {
-        return Pattern.compile("<text[^>]*>([^<]*)</text>")
+        return Pattern.compile("<text([^>]*)>([^<]*)</text>")
                 .matcher(svg)
                 .results()
-                .map(found -> found.group(1))
-                .filter(text -> !text.contains("chunk"))
+                .filter(found -> !found.group(1).contains(" rest\""))
+                .map(found -> found.group(2))
                 .sorted()
                 .toList();
     }

@@ -47,8 +47,11 @@ final class Recorder implements Wire {
     /** How long what is under way may take to arrive when a test has ended, for all its clients together. */
     private static final int REST_MS = 60;
 
-    /** Reads and writes of one connection that are no further apart are one mark: what belongs together is often sent in pieces. */
-    private static final double TOGETHER_MS = 3;
+    /**
+     * Reads and writes of one connection that are no further apart are one mark, if nothing else happens in between: what belongs
+     * together is often sent in pieces, and on a busy machine they come one by one.
+     */
+    private static final double TOGETHER_MS = 20;
 
     private final Consumer<Mark> live;
     private final List<Mark> marks = new ArrayList<>();
@@ -142,7 +145,8 @@ final class Recorder implements Wire {
                     && mark.kind() == Mark.Kind.DATA
                     && last.lane() == mark.lane()
                     && last.connection() == mark.connection()
-                    && mark.time() - lastTime < TOGETHER_MS;
+                    && mark.time() - lastTime < TOGETHER_MS
+                    && !mark.bytes().startsWith("HTTP/1.");
             lastTime = mark.time();
             last = goesOn ? merged.remove(merged.size() - 1).and(mark.earlier(begin)) : mark.earlier(begin);
             merged.add(last);

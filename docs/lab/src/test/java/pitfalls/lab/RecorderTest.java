@@ -72,6 +72,33 @@ class RecorderTest implements LoopbackTest {
     }
 
     @Test
+    void a_response_that_begins_is_a_mark_of_its_own_and_its_body_is_not() {
+        var recording = Stage.play(
+                1,
+                () -> {
+                    var upstream = loopback.scripted(connection -> {
+                        connection.receiveRequest();
+                        connection.send("HTTP/1.1 103 Early Hints\r\n\r\n");
+                        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+                        connection.send("ok");
+                        connection.ended();
+                    });
+                    loopback.connect(loopback.serve(new MinimalProxy(upstream.target())))
+                            .sendRequest("GET /x", "Connection: close")
+                            .receiveToEnd();
+                },
+                mark -> {});
+
+        assertThat(recording.marks())
+                .filteredOn(mark -> mark.lane() == Lane.SERVER_TO_PROXY && mark.kind() == Kind.DATA)
+                .extracting(Mark::bytes)
+                .startsWith("HTTP/1.1 103 Early Hints\r\n\r\n")
+                .element(1)
+                .asString()
+                .startsWith("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+    }
+
+    @Test
     void a_recording_is_bounded_and_says_what_was_left_out() {
         var recording = Stage.play(
                 1,

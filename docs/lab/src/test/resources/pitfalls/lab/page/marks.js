@@ -27,6 +27,9 @@ export function summary(mark) {
   return shown(mark.bytes) || '…';
 }
 
+/* Whether it is the rest of a message, or a part of a body: where these are cut depends on the machine. */
+export const isRest = mark => mark.kind === 'data' && !/^HTTP\/\d\.\d \d|^[^\r\n]* HTTP\/\d\.\d\r\n/.test(mark.bytes);
+
 /* The same for those who do not see the picture. */
 export function told(mark) {
   const connection = mark.connection > 1 ? `, connection ${mark.connection}` : '';

@@ -1,5 +1,5 @@
 /* The picture as one file, for slides and pages. It has no times but long waits, so that it is the same in each run. */
-import {goesRight, isClientSide, shown, summary} from './marks.js';
+import {goesRight, isClientSide, isRest, shown, summary} from './marks.js';
 
 const WIDTH = 960, SIDE = 468, TOP = 92, ROW = 34, LETTER = 6.7, FOLDED_MS = 750;
 const STYLE = `text{font:13px system-ui,sans-serif;fill:#23262b}.card{fill:#fff;stroke:#d9d6cf}.life{stroke:#d9d6cf}
@@ -70,7 +70,7 @@ function arrow(row, k, side, at) {
   const connection = mark.connection > 1 ? `#${mark.connection} ` : '';
   const box = shape => `<rect class="${shape}" x="${a + 2}" y="${y + 3}" width="${b - a - 4}" height="${ROW - 4}" rx="5"/>`;
   return (row.differs ? box('differs') : '')
-    + text((a + b) / 2, y + 18, `${kind} ${mark.kind === 'data' ? 'mono' : ''}`, cut(connection + shown(summary(mark)), b - a - 14))
+    + text((a + b) / 2, y + 18, `${kind}${mark.kind === 'data' ? ' mono' : ''}${isRest(mark) ? ' rest' : ''}`, cut(connection + shown(summary(mark)), b - a - 14))
     + `<path class="${kind}" d="M${a + 3} ${y + 26}H${b - 3}" stroke-width="2"${DASHES[mark.kind] ? ` stroke-dasharray="${DASHES[mark.kind]}"` : ''}/>`
     + `<path class="${kind}" d="${tip}"/>` + (row.isFirst ? box('first') : '');
 }
