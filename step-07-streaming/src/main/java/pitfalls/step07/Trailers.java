@@ -63,7 +63,9 @@ final class Trailers {
         if (!hasPlace || !understoodBy(exchange)) return;
         proxyToClientResponse.setTrailersSupplier(() -> {
             ProxyError error = ((StreamingExchange) exchange).callError;
-            return error != null ? Grpc.status(error) : endToEnd(serverToProxyResponse.getTrailers(), header);
+            return error != null
+                    ? Grpc.status(error, exchange.clientToProxyRequest)
+                    : endToEnd(serverToProxyResponse.getTrailers(), header);
         });
         announce(header, proxyToClientResponse.getHeaders());
     }

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -523,6 +524,25 @@ class Http2UpstreamTest implements LoopbackTest {
                     .asString()
                     .contains("upstream server");
         }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_call_that_its_server_cancels_when_its_time_is_over_has_exceeded_its_deadline() {
+        return Stream.of(Map.entry("1n", "4"), Map.entry("1H", "14"))
+                .map(timeout -> DynamicTest.dynamicTest(timeout.getKey(), () -> {
+                    var upstream = scripted(
+                            connection -> connection.reset(connection.receive(HEADERS).stream(), Http2Peer.CANCEL));
+                    var client = smallWindow(proxy(upstream));
+
+                    client.post(
+                            1,
+                            "/x",
+                            "content-type: application/grpc",
+                            "te: trailers",
+                            "grpc-timeout: " + timeout.getKey());
+
+                    assertThat(client.receive(HEADERS).field("grpc-status")).containsExactly(timeout.getValue());
+                }));
     }
 
     @TestFactory

@@ -11,8 +11,10 @@ import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http2.ErrorCode;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.NanoTime;
 import pitfalls.step02.ErrorResponder;
 import pitfalls.step02.ProxyError;
 import pitfalls.step07.Timeouts;
@@ -72,7 +74,7 @@ public final class Grpc {
             if (!isCall(request.getHeaders())) return others.respond(error, request, response);
             response.setStatus(HttpStatus.OK_200);
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, TYPE);
-            for (HttpField field : status(error)) response.getHeaders().put(field);
+            for (HttpField field : status(error, request)) response.getHeaders().put(field);
             return null;
         }
     }
@@ -81,13 +83,26 @@ public final class Grpc {
      * What ends a call with this error, as the fields of a header or as trailers.
      *
      * @param error why the proxy ends the call
+     * @param request the call
      * @return {@code grpc-status} and {@code grpc-message}
      */
-    public static HttpFields status(ProxyError error) {
+    public static HttpFields status(ProxyError error, Request request) {
         return HttpFields.build()
-                .put("grpc-status", String.valueOf(statusOf(error.kind())))
+                .put("grpc-status", String.valueOf(isLate(error, request) ? DEADLINE_EXCEEDED : statusOf(error.kind())))
                 .put("grpc-message", encoded(error.kind().detail()))
                 .asImmutable();
+    }
+
+    /**
+     * Whether a server has ended a call because the time of its caller was over. Such a server says CANCEL, and the caller, who would have
+     * ended the call itself a moment later, has to be told the same. A server that stops says CANCEL too, before that time.
+     */
+    private static boolean isLate(ProxyError error, Request request) {
+        String cancel = ErrorCode.CANCEL_STREAM_ERROR.name().toLowerCase(Locale.ROOT);
+        boolean isCancelled =
+                error.failure() != null && cancel.equals(error.failure().getMessage());
+        Duration time = isCancelled ? timeout(request) : null;
+        return time != null && NanoTime.since(request.getHeadersNanoTime()) >= time.toNanos();
     }
 
     private static int statusOf(ProxyError.Kind kind) {
@@ -121,15 +136,20 @@ public final class Grpc {
      * @return those for this one
      */
     public static Timeouts limits(Request clientToProxyRequest, Timeouts timeouts) {
-        String text = clientToProxyRequest.getHeaders().get("grpc-timeout");
-        Matcher timeout = text == null ? null : TIMEOUT.matcher(text);
-        if (timeout == null || !timeout.matches() || !isCall(clientToProxyRequest.getHeaders())) return timeouts;
-        Duration time = UNITS.get(timeout.group(2))
-                .multipliedBy(Long.parseLong(timeout.group(1)))
-                .plus(GRACE);
+        Duration timeout = timeout(clientToProxyRequest);
+        if (timeout == null) return timeouts;
+        Duration time = timeout.plus(GRACE);
         return timeouts.withResponse(extended(timeouts.response(), time))
                 .withStream(extended(timeouts.stream(), time))
                 .withClient(extended(timeouts.client(), time));
+    }
+
+    /** How long the caller will wait; {@code null} if it does not say, or if this is not a call. */
+    private static Duration timeout(Request request) {
+        String text = request.getHeaders().get("grpc-timeout");
+        Matcher timeout = text == null ? null : TIMEOUT.matcher(text);
+        if (timeout == null || !timeout.matches() || !isCall(request.getHeaders())) return null;
+        return UNITS.get(timeout.group(2)).multipliedBy(Long.parseLong(timeout.group(1)));
     }
 
     private static Duration extended(Duration limit, Duration time) {
