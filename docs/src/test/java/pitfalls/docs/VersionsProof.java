@@ -61,7 +61,8 @@ class VersionsProof {
                     "A connection is not closed behind an error: the stream ends",
                     true,
                     false,
-                    "after_an_error_in_the_middle_of_an_upload_the_connection_is_closed"),
+                    "after_an_error_in_the_middle_of_an_upload_the_connection_is_closed",
+                    "a_failure_is_answered_also_if_a_handler_in_front_holds_back_a_part_of_the_response"),
             new Difference(
                     "The limit for silence is that of a stream, and not of its connection",
                     true,
