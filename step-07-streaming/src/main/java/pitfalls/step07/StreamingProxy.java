@@ -264,6 +264,8 @@ public class StreamingProxy extends DirectedProxy {
     protected void configureHttpClient(HttpClient httpClient) {
         super.configureHttpClient(httpClient);
         httpClient.setMaxConnectionsPerDestination(maxUpstreamConnections);
+        int queue = httpClient.getMaxRequestsQueuedPerDestination(); // while their connections are being opened
+        httpClient.setMaxRequestsQueuedPerDestination(Math.max(queue, maxUpstreamConnections));
         httpClient.setIdleTimeout(timeouts.response().toMillis());
         httpClient.setByteBufferPool(new UpstreamBuffers());
         httpClient.getHttpClientTransport().setInvocationType(InvocationType.NON_BLOCKING);

@@ -356,6 +356,16 @@ class StreamingTest {
             }
         }
 
+        /** Jetty lets 1,024 requests wait while connections are opened; 2,000 clients at once would be refused. */
+        @Test
+        void as_many_requests_may_wait_for_connections_as_there_may_be() throws Exception {
+            var proxy = newProxy("127.0.0.1:9", Timeouts.defaults(), 2000);
+            loopback.serve(proxy);
+
+            assertThat(proxy.getHttpClient().getMaxRequestsQueuedPerDestination())
+                    .isEqualTo(2000);
+        }
+
         @Test
         void a_limit_too_short_to_be_told_from_none_is_refused() {
             assertThatIllegalArgumentException()
