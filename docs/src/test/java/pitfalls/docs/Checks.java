@@ -202,7 +202,7 @@ final class Checks {
     }
 
     private static boolean isProfile(String id) {
-        return Stream.of("pom.xml", "docs/pom.xml", "docs/lab/pom.xml")
+        return Stream.of("pom.xml", "docs/pom.xml", "docs/lab/pom.xml", "docs/bench/pom.xml")
                 .anyMatch(pom -> Page.textOf(Page.ROOT.resolve(pom)).contains("<id>" + id + "</id>"));
     }
 
