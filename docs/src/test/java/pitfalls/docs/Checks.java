@@ -174,7 +174,8 @@ final class Checks {
     /** A command names modules, tests and profiles that exist. */
     static List<String> commands(Page page) {
         Set<String> complaints = new LinkedHashSet<>();
-        Matcher mvn = MVN.matcher(page.text().replaceAll("(\\s)\\n", "$1"));
+        String text = page.text().replace("\\\n", ""); // a line that goes on
+        Matcher mvn = MVN.matcher(text.replaceAll("(\\s)\\n", "$1"));
         while (mvn.find()) {
             String command = "mvn" + mvn.group(1);
             var words = List.of(mvn.group(1).strip().replace("\"", "").split("\\s+"));
@@ -193,7 +194,7 @@ final class Checks {
                 }
             }
         }
-        Matcher java = JAVA.matcher(page.text());
+        Matcher java = JAVA.matcher(text);
         while (java.find()) {
             boolean ends = java.group().contains(" " + ENDS_WITHOUT_MEMORY + " ");
             if (!ends) complaints.add(java.group().strip() + ": without " + ENDS_WITHOUT_MEMORY);

@@ -15,7 +15,7 @@ import pitfalls.step07.Timeouts;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 
-/** The limits that {@code docs/when-not-to.md} tells, where a limit can be asked for. */
+/** The limits that {@code docs/knobs.md} tells, where a limit can be asked for. */
 class DefaultsProof implements LoopbackTest {
 
     @Test

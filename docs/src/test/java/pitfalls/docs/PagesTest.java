@@ -40,6 +40,11 @@ class PagesTest {
     }
 
     @TestFactory
+    Stream<DynamicTest> each_block_and_table_fits_into_a_page() {
+        return pages(Widths::tooWide);
+    }
+
+    @TestFactory
     Stream<DynamicTest> each_step_has_the_shape_of_a_lesson() {
         return Page.all()
                 .filter(page -> page.name().startsWith("step-"))

@@ -117,7 +117,7 @@ class VersionsProof {
         private String row() {
             String sides = toClient && toUpstream ? "both" : toClient ? "client" : "upstream";
             return "| " + why + " | " + sides + " | "
-                    + Stream.of(tests).map(test -> "`" + test + "`").collect(Collectors.joining(", ")) + " |\n";
+                    + Stream.of(tests).map(test -> test.replace('_', ' ')).collect(Collectors.joining("; ")) + " |\n";
         }
     }
 
