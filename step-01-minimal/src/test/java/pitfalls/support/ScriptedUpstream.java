@@ -90,6 +90,14 @@ public final class ScriptedUpstream implements Closeable {
 
     private void play(Socket socket) {
         try (socket) {
+            playScript(socket); // and keeps its failure, before the end of the connection tells that it is over
+        } catch (IOException closing) {
+            failures.add(closing);
+        }
+    }
+
+    private void playScript(Socket socket) {
+        try {
             var connection = new RawConnection(tls == null ? socket : secured(socket), socket);
             if (begins(connection)) nextScript().play(connection);
         } catch (Throwable failure) {
