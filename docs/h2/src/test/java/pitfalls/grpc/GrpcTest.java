@@ -224,6 +224,7 @@ class GrpcTest {
         @Test
         void a_call_whose_deadline_is_over_ends_at_the_server_too() throws Exception {
             connect(proxy());
+            call(Calls.ECHO, new byte[0]); // so that the connections are there, and the call's time is the server's
             var answers = new Answers();
             ClientCalls.asyncUnaryCall(
                     channel.newCall(Calls.WAIT, CallOptions.DEFAULT.withDeadlineAfter(200, TimeUnit.MILLISECONDS)),
