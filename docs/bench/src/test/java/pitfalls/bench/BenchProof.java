@@ -30,7 +30,7 @@ class BenchProof {
                 "--rows=SMALL --peers=OURS,JETTY,UNDERTOW,VERTX",
                 "--rows=UPLOAD --peers=OURS,UNDERTOW",
                 "--rows=MEDIUM --peers=OURS",
-                "--rows=HTTP2 --peers=OURS,JETTY,UNDERTOW,VERTX",
+                "--rows=HTTP2 --peers=OURS,JETTY,UNDERTOW",
                 "--rows=PACED --peers=OURS",
                 "--rows=START --peers=OURS"
             })
