@@ -48,7 +48,8 @@ class ScenesProof {
         return Scenes.all().stream()
                 .filter(scene -> !scene.isHeadline())
                 .map(scene -> DynamicTest.dynamicTest(scene.test(), () -> assertThat(readme(scene))
-                        .contains("`" + scene.test() + "`", "\n## The fine print\n")));
+                        .containsPattern("[`\"]" + scene.test() + "[`\"]")
+                        .contains("\n## The fine print\n")));
     }
 
     private static double end(Recording recording) {
