@@ -9,11 +9,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-/** Each row can be measured. The figures of a moment say nothing, so none is looked at. */
+/**
+ * Each row can be measured. The figures of a moment say nothing, so none is looked at. It runs with {@code -Dbench}, and at night, since a
+ * load that ends without a figure says nothing about a change.
+ */
+@EnabledIfSystemProperty(named = "bench", matches = ".*", disabledReason = "it runs with -Dbench only")
 @Timeout(value = 2, unit = TimeUnit.MINUTES)
 class BenchProof {
     private static int run(String... args) {
