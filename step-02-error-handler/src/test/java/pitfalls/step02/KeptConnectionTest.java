@@ -3,8 +3,6 @@ package pitfalls.step02;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.CompletableFuture;
-import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.io.ClientConnector;
 import org.junit.jupiter.api.Test;
@@ -51,26 +49,11 @@ class KeptConnectionTest implements LoopbackTest {
     }
 
     /** A proxy with one connection to its upstream, which reads the first response when a second request waits and the upstream has ended. */
-    private final class OneConnection extends ErrorHandlingProxy {
-        private final boolean corrected;
+    private final class OneConnection extends OneConnectionProxy {
         private volatile boolean wasRead;
 
         private OneConnection(String target, boolean corrected) {
-            super(target);
-            this.corrected = corrected;
-        }
-
-        @Override
-        protected HttpClient newHttpClient() {
-            return corrected
-                    ? super.newHttpClient()
-                    : new HttpClient(new HttpClientTransportOverHTTP(new ClientConnector()));
-        }
-
-        @Override
-        protected void configureHttpClient(HttpClient httpClient) {
-            super.configureHttpClient(httpClient);
-            httpClient.setMaxConnectionsPerDestination(1);
+            super(target, corrected ? null : new ClientConnector());
         }
 
         @Override

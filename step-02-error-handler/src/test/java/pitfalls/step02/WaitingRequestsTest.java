@@ -6,8 +6,6 @@ import static pitfalls.support.Loopback.ok;
 import java.net.SocketAddress;
 import java.nio.channels.SocketChannel;
 import java.util.concurrent.CompletableFuture;
-import org.eclipse.jetty.client.HttpClient;
-import org.eclipse.jetty.client.transport.HttpClientTransportOverHTTP;
 import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -60,25 +58,10 @@ class WaitingRequestsTest implements LoopbackTest {
     }
 
     /** A proxy with one connection to its upstream. */
-    private final class OneConnection extends ErrorHandlingProxy {
-        private final boolean corrected;
+    private final class OneConnection extends OneConnectionProxy {
 
         private OneConnection(String target, boolean corrected) {
-            super(target);
-            this.corrected = corrected;
-        }
-
-        @Override
-        protected HttpClient newHttpClient() {
-            return corrected
-                    ? super.newHttpClient()
-                    : new HttpClient(new HttpClientTransportOverHTTP(new UpstreamConnector()));
-        }
-
-        @Override
-        protected void configureHttpClient(HttpClient httpClient) {
-            super.configureHttpClient(httpClient);
-            httpClient.setMaxConnectionsPerDestination(1);
+            super(target, corrected ? null : new UpstreamConnector());
         }
 
         @Override
