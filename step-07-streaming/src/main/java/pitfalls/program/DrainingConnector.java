@@ -2,10 +2,11 @@ package pitfalls.program;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.eclipse.jetty.io.EndPoint;
+import java.util.stream.Stream;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
@@ -52,10 +53,12 @@ class DrainingConnector extends ServerConnector {
 
     /** Closes the connections on which nothing happens. */
     void closeIdleOnes() {
-        for (EndPoint endPoint : getConnectedEndPoints()) {
-            Drainable connection = Drainable.of(endPoint);
-            if (connection != null && connection.isIdle()) connection.closeIfIdle();
-        }
+        connections().filter(Drainable::isIdle).forEach(Drainable::closeIfIdle);
+    }
+
+    /** Those that serve requests now, or may serve another one. */
+    final Stream<Drainable> connections() {
+        return getConnectedEndPoints().stream().map(Drainable::of).filter(Objects::nonNull);
     }
 
     /**
@@ -71,10 +74,7 @@ class DrainingConnector extends ServerConnector {
             Thread.currentThread().interrupt();
         }
         CompletableFuture<Void> done = super.shutdown();
-        for (EndPoint endPoint : getConnectedEndPoints()) {
-            Drainable connection = Drainable.of(endPoint);
-            if (connection != null) connection.drain();
-        }
+        connections().forEach(Drainable::drain);
         return done;
     }
 

@@ -7,7 +7,6 @@ import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.ManagedSelector;
@@ -88,10 +87,7 @@ final class LimitedConnector extends DrainingConnector {
 
     /** Not all at once, for some of them may be used next; and not one by one, for that takes long. */
     private void closeIdle() {
-        List<Drainable> connections = getConnectedEndPoints().stream()
-                .map(Drainable::of)
-                .filter(Objects::nonNull)
-                .toList();
+        List<Drainable> connections = connections().toList();
         long closing = connections.stream().filter(Drainable::isClosing).count();
         connections.stream()
                 .filter(Drainable::isIdle)
