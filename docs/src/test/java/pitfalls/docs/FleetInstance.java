@@ -26,6 +26,11 @@ record FleetInstance(ServerProcess process, URI url, Path output, String signal)
         return process.awaitEnd(limit);
     }
 
+    /** How many lines of what it has printed contain that text. */
+    int count(String text) throws IOException {
+        return (int) log().lines().filter(line -> line.contains(text)).count();
+    }
+
     /** What it has printed. */
     String log() throws IOException {
         return Files.readString(output);

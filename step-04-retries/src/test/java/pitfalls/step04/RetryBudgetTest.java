@@ -54,7 +54,7 @@ class RetryBudgetTest implements LoopbackTest {
     }
 
     @Test
-    void the_budget_is_a_share_of_the_requests_in_flight() throws Exception {
+    void the_budget_is_a_share_of_the_requests_on_their_first_attempt() throws Exception {
         var upstream = loopback.scripted(
                 connection -> {
                     connection.receiveRequest();

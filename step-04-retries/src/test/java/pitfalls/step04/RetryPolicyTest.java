@@ -85,13 +85,15 @@ class RetryPolicyTest {
     }
 
     @Test
-    void the_budget_is_a_share_of_the_requests_in_flight_and_never_less_than_its_minimum() {
+    void the_budget_is_a_share_of_the_requests_on_their_first_attempt_and_never_less_than_its_minimum() {
         var budget = new Budget(20, 3);
 
         assertThat(budget.affords(1, 2)).isTrue();
         assertThat(budget.affords(1, 3)).isFalse();
-        assertThat(budget.affords(100, 19)).isTrue();
-        assertThat(budget.affords(100, 20)).isFalse();
+        assertThat(budget.affords(119, 19)).as("the twentieth beside 100").isTrue();
+        assertThat(budget.affords(120, 20)).as("one more").isFalse();
+        assertThat(new Budget(100, 0).affords(3, 1)).as("as many as firsts").isTrue();
+        assertThat(new Budget(100, 0).affords(2, 1)).isFalse();
         assertThat(new Budget(0, 0).affords(100, 0)).isFalse();
     }
 
