@@ -1,6 +1,7 @@
 package pitfalls.embed;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -8,13 +9,21 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
-import org.eclipse.jetty.server.ForwardedRequestCustomizer;
-import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.handler.BufferedResponseHandler;
 import org.eclipse.jetty.server.handler.EagerContentHandler;
 import org.eclipse.jetty.util.VirtualThreads;
+import org.eclipse.jetty.util.component.LifeCycle;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -22,6 +31,7 @@ import org.junit.jupiter.api.TestFactory;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
 import pitfalls.support.Gate;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
@@ -46,18 +56,24 @@ class EmbeddingTest implements LoopbackTest {
             return DynamicContainer.dynamicContainer(
                     wrapping.name(),
                     Stream.of(
-                            embedded.test("a GET passes", this::get),
-                            embedded.test("a path with escapes and a query pass as they are", this::pathAndQuery),
-                            embedded.test("an upload with a length passes", this::upload),
-                            embedded.test("an upload in chunks passes", this::uploadInChunks),
-                            embedded.test("a form passes", this::form),
-                            embedded.test("a response of 200 kB passes", this::download),
-                            embedded.test("the head of a stream comes before its body", this::stream),
-                            embedded.test("a client that leaves a quiet stream frees the upstream", this::leave),
-                            embedded.test("an upgraded connection passes bytes", this::upgrade),
-                            embedded.test("an upstream that dies before it answers is a 502", this::death),
-                            embedded.test("a response that breaks off breaks off", this::deathWithin),
-                            DynamicTest.dynamicTest("the server stops", embedded::stop)));
+                                    embedded.test("a GET passes", this::get),
+                                    embedded.test(
+                                            "a path with escapes and a query pass as they are", this::pathAndQuery),
+                                    embedded.test("an upload with a length passes", this::upload),
+                                    embedded.test("an upload in chunks passes", this::uploadInChunks),
+                                    embedded.test("a form passes", this::form),
+                                    embedded.test("a response of 200 kB passes", this::download),
+                                    embedded.test("the head of a stream comes before its body", this::stream),
+                                    embedded.test(
+                                            "a client that leaves a quiet stream frees the upstream", this::leave),
+                                    embedded.testInHttp1("an upgraded connection passes bytes", this::upgrade),
+                                    embedded.test(
+                                            "an upstream that dies before it answers is a 502", this::deathBefore),
+                                    embedded.test(
+                                            "an upstream that dies behind a head is a 502", this::deathBehindTheHead),
+                                    embedded.test("a response that breaks off breaks off", this::deathWithin),
+                                    DynamicTest.dynamicTest("the server stops", embedded::stop))
+                            .filter(Objects::nonNull));
         });
     }
 
@@ -76,10 +92,16 @@ class EmbeddingTest implements LoopbackTest {
             return DynamicTest.dynamicTest(name, () -> {
                 assumeTrue(wrapping != Wrapping.VIRTUAL_THREADS || VirtualThreads.areSupported());
                 if (embedded == null) embedded = new Embedded(wrapping, target);
-                try (RawConnection client = embedded.connect()) {
-                    check.of(embedded, client);
+                for (int i = 0; i < embedded.server.getConnectors().length; i++) {
+                    try (RawConnection client = embedded.connect(i)) {
+                        check.of(embedded, client);
+                    }
                 }
             });
+        }
+
+        private DynamicTest testInHttp1(String name, Check check) {
+            return wrapping.isHttp2() ? null : test(name, check);
         }
 
         private void stop() throws IOException {
@@ -141,51 +163,66 @@ class EmbeddingTest implements LoopbackTest {
     }
 
     @Test
-    void the_client_of_the_connection_is_trusted_and_not_the_one_that_ForwardedRequestCustomizer_tells()
-            throws Exception {
+    void a_handler_that_tries_paths_decodes_what_need_not_be_encoded() throws Exception {
+        ScriptedUpstream upstream = loopback.scripted(everything);
+        try (var embedded = new Embedded(Wrapping.TRY_PATHS, upstream.target());
+                var client = embedded.connect()) {
+            var response = client.sendRequest("GET /caf%C3%A9").receiveResponse();
+
+            assertThat(response.body().getBytes(ISO_8859_1))
+                    .as("the path, as the upstream gets it")
+                    .isEqualTo("/café".getBytes(UTF_8));
+        }
+    }
+
+    @Test
+    void a_server_with_a_GracefulHandler_answers_what_is_in_flight_before_it_stops() throws Exception {
+        var asked = new Gate("the upstream has the request");
+        var stopping = new Gate("the server accepts no more connections");
         ScriptedUpstream upstream = loopback.scripted(connection -> {
-            String head = connection.receiveHead();
-            String tells =
-                    new RawMessage(head, "", true).field("X-Forwarded-For").toString();
-            connection.send("HTTP/1.1 200 OK\r\nContent-Length: " + tells.length() + "\r\n\r\n" + tells);
+            connection.receiveRequest();
+            asked.open();
+            stopping.await();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast");
         });
-        var proxy = new StreamingProxy(upstream.target());
-        proxy.setTrustedPeers("192.0.2.0/24");
-        var http = new HttpConfiguration();
-        http.addCustomizer(new ForwardedRequestCustomizer());
-        var client = loopback.connect(loopback.serve(proxy, http));
+        var embedded = new Embedded(Wrapping.GRACEFUL, upstream.target());
+        embedded.server.setStopTimeout(Loopback.PATIENCE.toMillis());
+        try (var client = embedded.connect()) {
+            client.sendRequest("GET /x");
+            asked.await();
+            var stopped = CompletableFuture.runAsync(() -> LifeCycle.stop(embedded.server));
+            while (embedded.isListening()) Thread.onSpinWait();
+            stopping.open();
 
-        var response = client.sendRequest("GET /x", "X-Forwarded-For: 203.0.113.5, 192.0.2.1")
-                .receiveResponse();
-
-        assertThat(response.body())
-                .as("X-Forwarded-For, as the upstream gets it")
-                .isEqualTo("[127.0.0.1]");
-    }
-
-    @Test
-    void a_servlet_beside_the_proxy_answers_as_before() throws Exception {
-        ScriptedUpstream upstream = loopback.scripted(everything);
-        try (var embedded = new Embedded(Wrapping.BESIDE_A_SERVLET, upstream.target());
-                var client = embedded.connect()) {
-            var response = client.sendRequest("GET /hello").receiveResponse();
-
-            assertThat(response.body()).isEqualTo("hello");
+            assertThat(client.receiveResponse().body()).isEqualTo("last");
+            stopped.get(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
         }
     }
 
     @Test
-    void who_does_not_say_the_password_does_not_reach_the_upstream() throws Exception {
-        ScriptedUpstream upstream = loopback.scripted(everything);
-        try (var embedded = new Embedded(Wrapping.BASIC_AUTHENTICATION, upstream.target());
-                var client = embedded.connect()) {
-            var response = client.sendRequest("GET /x").receiveResponse();
+    void more_requests_wait_for_the_upstream_than_the_server_has_threads() throws Exception {
+        int requests = 40;
+        var allThere = new CountDownLatch(requests);
+        ScriptedUpstream upstream = loopback.scripted(connection -> {
+            connection.receiveRequest();
+            allThere.countDown();
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-All-There: "
+                    + allThere.await(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS) + "\r\n\r\n");
+        });
+        var server = new Server(new QueuedThreadPool(6, 2));
+        var connector = new ServerConnector(server, 1, 1);
+        connector.setHost("127.0.0.1");
+        server.addConnector(connector);
+        server.setHandler(new StreamingProxy(upstream.target()));
+        loopback.started(server);
+        var address = URI.create("http://127.0.0.1:" + connector.getLocalPort());
+        List<RawConnection> clients = new ArrayList<>();
+        for (int i = 0; i < requests; i++) clients.add(loopback.connect(address).sendRequest("GET /x"));
 
-            assertThat(response.status()).as("the status of the response").isEqualTo(401);
-            assertThat(upstream.connections())
-                    .as("requests that reached the upstream")
-                    .isZero();
-        }
+        for (RawConnection client : clients)
+            assertThat(client.receiveResponse().field("X-All-There"))
+                    .as("whether all requests were at the upstream at once")
+                    .containsExactly("true");
     }
 
     private void get(Embedded embedded, RawConnection client) throws Exception {
@@ -269,17 +306,23 @@ class EmbeddingTest implements LoopbackTest {
         assertThat(client.send("hello").receiveToEnd()).isEqualTo("echo of hello");
     }
 
-    private void death(Embedded embedded, RawConnection client) throws Exception {
-        for (String when : new String[] {"before", "behind-the-head"}) {
-            try (RawConnection another = embedded.connect()) {
-                var response = embedded.send(another, "POST", "/dies-" + when, "Content-Length: 2")
-                        .send("ab")
-                        .receiveResponse();
+    private void deathBefore(Embedded embedded, RawConnection client) throws Exception {
+        death(embedded, client, "before");
+    }
 
-                assertThat(response.status()).as("the status of the response").isEqualTo(502);
-                assertThat(response.field("Content-Type")).containsExactly("application/problem+json");
-            }
-        }
+    private void deathBehindTheHead(Embedded embedded, RawConnection client) throws Exception {
+        death(embedded, client, "behind-the-head");
+    }
+
+    private static void death(Embedded embedded, RawConnection client, String when) throws Exception {
+        var response = embedded.send(client, "POST", "/dies-" + when, "Content-Length: 2")
+                .send("ab")
+                .receiveResponse();
+
+        assertThat(response.status()).as("the status of the response").isEqualTo(502);
+        assertThat(response.field("Content-Type"))
+                .as("Content-Type of the response")
+                .containsExactly("application/problem+json");
     }
 
     private void deathWithin(Embedded embedded, RawConnection client) throws Exception {

@@ -9,6 +9,8 @@ import org.eclipse.jetty.compression.server.CompressionHandler;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
 import org.eclipse.jetty.http.pathmap.PathSpec;
+import org.eclipse.jetty.rewrite.handler.RewriteHandler;
+import org.eclipse.jetty.rewrite.handler.RewriteRegexRule;
 import org.eclipse.jetty.security.Constraint;
 import org.eclipse.jetty.security.HashLoginService;
 import org.eclipse.jetty.security.SecurityHandler;
@@ -23,22 +25,31 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.handler.BufferedResponseHandler;
 import org.eclipse.jetty.server.handler.ContextHandler;
+import org.eclipse.jetty.server.handler.ContextHandlerCollection;
 import org.eclipse.jetty.server.handler.CrossOriginHandler;
 import org.eclipse.jetty.server.handler.DebugHandler;
 import org.eclipse.jetty.server.handler.DefaultHandler;
+import org.eclipse.jetty.server.handler.DoSHandler;
+import org.eclipse.jetty.server.handler.DoSHandler.LeakingBucketTrackerFactory;
 import org.eclipse.jetty.server.handler.EagerContentHandler;
 import org.eclipse.jetty.server.handler.EagerContentHandler.RetainedContentLoaderFactory;
 import org.eclipse.jetty.server.handler.EventsHandler;
 import org.eclipse.jetty.server.handler.GracefulHandler;
+import org.eclipse.jetty.server.handler.IdleTimeoutHandler;
 import org.eclipse.jetty.server.handler.InetAccessHandler;
+import org.eclipse.jetty.server.handler.LatencyRecordingHandler;
 import org.eclipse.jetty.server.handler.PathMappingsHandler;
 import org.eclipse.jetty.server.handler.QoSHandler;
+import org.eclipse.jetty.server.handler.ResourceHandler;
 import org.eclipse.jetty.server.handler.SizeLimitHandler;
+import org.eclipse.jetty.server.handler.StateTrackingHandler;
 import org.eclipse.jetty.server.handler.StatisticsHandler;
 import org.eclipse.jetty.server.handler.ThreadLimitHandler;
 import org.eclipse.jetty.server.handler.TryPathsHandler;
+import org.eclipse.jetty.server.handler.gzip.GzipHandler;
 import org.eclipse.jetty.session.SessionHandler;
 import org.eclipse.jetty.util.VirtualThreads;
+import org.eclipse.jetty.util.resource.ResourceFactory;
 import org.eclipse.jetty.util.security.Credential;
 import org.eclipse.jetty.util.thread.ExecutorThreadPool;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -89,6 +100,42 @@ enum Wrapping {
         }
     },
 
+    BEHIND_ANOTHER_PROXY("/v2") {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            var other = new StreamingProxy("http://127.0.0.1:1");
+            return new Handler.Sequence(new ContextHandler(other, "/v1"), new ContextHandler(proxy, "/v2"));
+        }
+    },
+
+    ONE_OF_SEVERAL_CONTEXTS("/app/v1") {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            var servlets = new ServletContextHandler("/app");
+            servlets.addServlet(new ServletHolder(new Hello()), "/hello");
+            return new ContextHandlerCollection(servlets, new ContextHandler(proxy, "/app/v1"));
+        }
+    },
+
+    IN_THE_CONTEXT_OF_A_SERVLET("/app/v1") {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            var servlets = new ServletContextHandler("/app");
+            servlets.addServlet(new ServletHolder(new Hello()), "/hello");
+            servlets.insertHandler(new BesideServlets("/v1/*", proxy));
+            return servlets;
+        }
+    },
+
+    BEHIND_FILES {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            var files = new ResourceHandler();
+            files.setBaseResource(ResourceFactory.root().newClassLoaderResource("/pitfalls/embed/"));
+            return new Handler.Sequence(files, proxy);
+        }
+    },
+
     STATISTICS {
         @Override
         Handler around(StreamingProxy proxy) {
@@ -107,6 +154,39 @@ enum Wrapping {
         @Override
         Handler around(StreamingProxy proxy) {
             return new QoSHandler(proxy);
+        }
+    },
+
+    DENIAL_OF_SERVICE {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            return in(new DoSHandler(new LeakingBucketTrackerFactory(1_000_000)), proxy);
+        }
+    },
+
+    LATENCY {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            return new LatencyRecordingHandler(proxy) {
+                @Override
+                protected void onRequestComplete(String requestId, long latency) {}
+            };
+        }
+    },
+
+    STATE_TRACKING {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            return in(new StateTrackingHandler(), proxy);
+        }
+    },
+
+    IDLE_TIMEOUT {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            var handler = new IdleTimeoutHandler(proxy);
+            handler.setIdleTimeoutMs(60_000);
+            return handler;
         }
     },
 
@@ -146,6 +226,31 @@ enum Wrapping {
             var handler = new CompressionHandler(proxy);
             handler.putCompression(new GzipCompression());
             return handler;
+        }
+    },
+
+    /** What Jetty had before {@link #COMPRESSION}, and will drop. */
+    OLD_COMPRESSION("", "Accept-Encoding: gzip") {
+        @Override
+        @SuppressWarnings("removal")
+        Handler around(StreamingProxy proxy) {
+            var handler = new GzipHandler(proxy);
+            handler.addExcludedMimeTypes("text/event-stream");
+            return handler;
+        }
+    },
+
+    REWRITTEN_PATHS("/v1") {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            var handler = new RewriteHandler(proxy);
+            handler.addRule(new RewriteRegexRule("/v1/(.*)", "/$1"));
+            return handler;
+        }
+
+        @Override
+        String upstreamPrefix() {
+            return "";
         }
     },
 
@@ -287,6 +392,25 @@ enum Wrapping {
             handler = new StatisticsHandler(new GracefulHandler(new CompressionHandler(handler)));
             return new Handler.Sequence(new ContextHandler(handler, "/v1"), new DefaultHandler());
         }
+    },
+
+    HTTP_2 {
+        @Override
+        boolean isHttp2() {
+            return true;
+        }
+    },
+
+    HTTP_2_AND_ALL_AT_ONCE("/v1") {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            return ALL_AT_ONCE.around(proxy);
+        }
+
+        @Override
+        boolean isHttp2() {
+            return true;
+        }
     };
 
     final String prefix;
@@ -326,6 +450,11 @@ enum Wrapping {
 
     ThreadPool threads() {
         return new QueuedThreadPool(64, 2);
+    }
+
+    /** Whether clients speak HTTP/2, in which no connection can be upgraded. */
+    boolean isHttp2() {
+        return false;
     }
 
     private static Handler in(Handler.Singleton handler, StreamingProxy proxy) {
