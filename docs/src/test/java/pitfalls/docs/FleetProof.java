@@ -36,6 +36,7 @@ import pitfalls.support.RawConnection;
  * <p>With {@code -Dupdate} it measures the table of {@code docs/fleet.md}, which has nginx and Caddy in the same place.
  */
 @DisabledOnOs(OS.WINDOWS) // where a process cannot be asked to end
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
 class FleetProof implements LoopbackTest {
     private static final Duration STOP_DELAY = Duration.ofSeconds(2);
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(7);
@@ -77,7 +78,6 @@ class FleetProof implements LoopbackTest {
     }
 
     @Test
-    @Timeout(value = 2, unit = TimeUnit.MINUTES)
     void no_request_fails_while_all_instances_are_replaced_twice_and_streams_end_at_the_stop_limit() throws Exception {
         try (var upstream = new FleetUpstream();
                 var traffic = replaceAll(() -> start(
@@ -250,11 +250,12 @@ class FleetProof implements LoopbackTest {
             for (int i = 0; i < 3; i++) instances.add(start("127.0.0.1:" + server.getLocalPort(), "--retries=2"));
             List<Thread> clients = new ArrayList<>();
             var end = new AtomicBoolean();
+            long limit = System.nanoTime() + 2 * DEAD.toNanos(); // also if this test ends early
             for (int i = 0; i < DEAD_CLIENTS; i++) {
                 URI url = instances.get(i % 3).url();
                 int delayMs = i * DEAD_MS / DEAD_CLIENTS; // not all at once
                 var client = new Thread(() -> {
-                    for (pauseQuietly(delayMs); !end.get(); ) {
+                    for (pauseQuietly(delayMs); !end.get() && System.nanoTime() < limit; ) {
                         sent.incrementAndGet();
                         get(url);
                     }

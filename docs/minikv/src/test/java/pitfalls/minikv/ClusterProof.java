@@ -1,6 +1,7 @@
 package pitfalls.minikv;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -11,7 +12,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -56,6 +59,25 @@ class ClusterProof {
             assertEachAppendIsThereOnce(history);
             assertThat(Linearizability.violation(history)).isEmpty();
             report(clients, history, afterKills, afterPauses);
+        }
+    }
+
+    /** A node answers {@code ?stale=true} with what it has. If the search accepted that, it would prove nothing about other reads. */
+    @Test
+    @Timeout(value = 2, unit = TimeUnit.MINUTES)
+    void a_read_that_went_back_in_time_is_found_among_reads_that_may_be_stale() throws Exception {
+        try (var cluster = new Cluster(folder)) {
+            Member leader = cluster.awaitLeaderOfAll();
+            int leading = cluster.members().indexOf(leader);
+            var client = new Workload(cluster.members());
+            Supplier<Optional<String>> violation = () -> Linearizability.violation(client.history());
+            for (int i = 0; i < 500 && violation.get().isEmpty(); i++) {
+                client.put(leading, "register", i + ";");
+                client.readStale((leading + 1) % 3, "register");
+            }
+
+            assertThat(client.surprises()).as("answers that nobody should get").isEmpty();
+            assertThat(violation.get()).get(STRING).startsWith("no order explains what was read of register");
         }
     }
 

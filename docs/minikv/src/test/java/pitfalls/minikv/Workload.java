@@ -136,8 +136,22 @@ final class Workload {
 
     /** Reads once, and writes down what came. */
     void read(int node, String key) {
+        readAt(node, key, "/v1/kv/" + key);
+    }
+
+    /** The same, of what that node has, which may be old. */
+    void readStale(int node, String key) {
+        readAt(node, key, "/v1/kv/" + key + "?stale=true");
+    }
+
+    /** Puts once, and writes down whether that was acknowledged. */
+    void put(int node, String key, String text) {
+        change(node, key, Kind.PUT, text);
+    }
+
+    private void readAt(int node, String key, String path) {
         long begin = System.nanoTime();
-        var response = send(node, request(node, "/v1/kv/" + key).GET());
+        var response = send(node, request(node, path).GET());
         if (response == null || UNAVAILABLE.contains(response.statusCode())) return;
         boolean found = response.statusCode() == 200;
         if (found || response.body().contains("\"no_such_key\"")) {
