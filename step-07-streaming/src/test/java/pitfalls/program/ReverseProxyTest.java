@@ -19,6 +19,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.Jetty;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -89,6 +90,17 @@ class ReverseProxyTest implements LoopbackTest {
                             .contains(row[1])
                             .doesNotContain("\n", "Exception");
                 }));
+    }
+
+    @Test
+    void without_a_jar_the_version_says_that_it_runs_from_classes() {
+        var out = new StringWriter();
+        var program = ReverseProxy.commandLine(new ReverseProxy()).setOut(new PrintWriter(out));
+
+        int exitCode = program.execute("--version");
+
+        assertThat(exitCode).isZero();
+        assertThat(out.toString().strip()).isEqualTo("reverse-proxy from classes, Jetty " + Jetty.VERSION);
     }
 
     @Test

@@ -1,0 +1,169 @@
+package pitfalls.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import java.util.concurrent.TimeUnit;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
+import java.util.stream.StreamSupport;
+import org.eclipse.jetty.util.Jetty;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The jar of the program, built by Maven from copies of the sources: twice from one commit, and once where Git knows nothing of it.
+ * The tests stay behind, since they are not in that jar.
+ */
+@DisabledOnOs(OS.WINDOWS) // where Maven is not a program but a script
+class ProgramJarProof {
+    private static final int PATIENCE_MINUTES = 5;
+    private static final String CONTENTS = "META-INF/sbom/application.cdx.json";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    private static Path folder;
+
+    private static Sandbox sandbox;
+    private static String commit;
+    private static Path first;
+    private static Path second;
+    private static Path ofArchive;
+
+    @BeforeAll
+    static void build() throws Exception {
+        String git = Program.find("git", "git");
+        sandbox = new Sandbox(folder);
+        copySources(folder.resolve("first"));
+        sandbox.runIn("first", git, "init", "-q");
+        sandbox.runIn("first", git, "add", ".");
+        sandbox.runIn("first", git, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "-m", "x");
+        commit = sandbox.runIn("first", git, "rev-parse", "HEAD").strip().substring(0, 12);
+        sandbox.run(git, "clone", "-q", "first", "clones/second");
+        first = build("first", "Pacific/Auckland");
+        second = Files.move(build("clones/second", "America/New_York"), folder.resolve("second.jar"));
+        Files.move(folder.resolve("clones/second/.git"), folder.resolve("git"));
+        ofArchive = build("clones/second", "America/New_York");
+    }
+
+    private static void copySources(Path target) throws IOException {
+        Files.walkFileTree(Page.ROOT, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult preVisitDirectory(Path each, BasicFileAttributes attributes) {
+                boolean isLeft = each.endsWith("src/test")
+                        || each.endsWith("target")
+                        || each.getFileName().toString().startsWith(".git");
+                return isLeft ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFile(Path each, BasicFileAttributes attributes) throws IOException {
+                Path relative = Page.ROOT.relativize(each);
+                boolean isPartOfIt =
+                        relative.startsWith(".mvn") || relative.toString().contains("src") || each.endsWith("pom.xml");
+                if (isPartOfIt) {
+                    Path copy = target.resolve(relative.toString());
+                    Files.createDirectories(copy.getParent());
+                    Files.copy(each, copy);
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
+        Files.writeString(target.resolve(".gitignore"), "target/\n");
+    }
+
+    /** Not by {@code mvn -o}, which leaves the list out; if the plugins are there, it fetches nothing. */
+    private static Path build(String place, String timeZone) throws IOException, InterruptedException {
+        List<String> command =
+                new ArrayList<>(List.of(Program.find("mvn", "maven"), "-B", "package", "-pl", "step-07-streaming"));
+        String repository = System.getProperty("localRepository"); // of the Maven that runs this test
+        if (repository != null) command.add("-Dmaven.repo.local=" + repository);
+        Path log = folder.resolve(place.replace('/', '-') + ".log");
+        ProcessBuilder maven = sandbox.command(command.toArray(String[]::new))
+                .directory(folder.resolve(place).toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile());
+        maven.environment().put("TZ", timeZone);
+        maven.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        Process process = maven.start();
+        boolean ended = process.waitFor(PATIENCE_MINUTES, TimeUnit.MINUTES);
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly();
+        assertThat(ended && process.exitValue() == 0)
+                .as("whether Maven builds it:\n" + Files.readString(log))
+                .isTrue();
+        return folder.resolve(place).resolve("step-07-streaming/target/reverse-proxy.jar");
+    }
+
+    private static String version(Path jar) throws IOException, InterruptedException {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        return sandbox.run(java, "-jar", jar.toString(), "--version").strip();
+    }
+
+    @Test
+    void two_builds_of_one_commit_give_the_same_jar_byte_for_byte() {
+        assertThat(second).hasSameBinaryContentAs(first);
+    }
+
+    @Test
+    void the_program_tells_the_commit_that_it_was_built_from() throws Exception {
+        assertThat(version(first))
+                .isEqualTo("reverse-proxy 1.0-SNAPSHOT (commit " + commit + "), Jetty " + Jetty.VERSION);
+    }
+
+    @Test
+    void built_from_an_archive_it_tells_no_commit() throws Exception {
+        assertThat(version(ofArchive)).isEqualTo("reverse-proxy 1.0-SNAPSHOT, Jetty " + Jetty.VERSION);
+    }
+
+    @Test
+    void the_jar_lists_what_is_in_it_with_licences() throws Exception {
+        List<String> inJar = new ArrayList<>(List.of("info.picocli:picocli")); // the only one that Maven has not built
+        JsonNode list;
+        try (var jar = new JarFile(first.toFile())) {
+            for (JarEntry entry : (Iterable<JarEntry>) jar.stream()::iterator)
+                if (entry.getName().matches("META-INF/maven/.*/pom.properties")) inJar.add(artifact(jar, entry));
+            list = JSON.readTree(jar.getInputStream(jar.getJarEntry(CONTENTS)));
+        }
+
+        JsonNode program = list.path("metadata").path("component");
+        List<JsonNode> components = StreamSupport.stream(list.path("components").spliterator(), false)
+                .toList();
+        assertThat(list.path("bomFormat").asText()).isEqualTo("CycloneDX");
+        assertThat(components.stream().map(ProgramJarProof::artifact))
+                .as("what is listed, beside " + artifact(program))
+                .containsExactlyInAnyOrderElementsOf(inJar.stream()
+                        .filter(artifact -> !artifact.equals(artifact(program)))
+                        .toList());
+        assertThat(components)
+                .as("components with a version and a licence")
+                .allMatch(component -> !component.path("version").asText().isEmpty()
+                        && !component.path("licenses").isEmpty());
+    }
+
+    private static String artifact(JarFile jar, JarEntry entry) throws IOException {
+        try (InputStream in = jar.getInputStream(entry)) {
+            var properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("groupId") + ":" + properties.getProperty("artifactId");
+        }
+    }
+
+    private static String artifact(JsonNode component) {
+        return component.path("group").asText() + ":" + component.path("name").asText();
+    }
+}
