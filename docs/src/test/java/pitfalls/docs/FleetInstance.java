@@ -9,12 +9,13 @@ import java.time.Duration;
 /**
  * A proxy in a process of its own, one of several.
  *
+ * @param name what it writes into {@code Via}, if it is asked to
  * @param process the process
  * @param url where it listens
  * @param output what it prints
  * @param signal what asks it to end well
  */
-record FleetInstance(ServerProcess process, URI url, Path output, String signal) {
+record FleetInstance(String name, ServerProcess process, URI url, Path output, String signal) {
 
     /** Sends that signal. */
     void askToEnd() throws IOException, InterruptedException {

@@ -2,12 +2,17 @@ package pitfalls.docs;
 
 import java.io.IOException;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.WebSocket;
 import java.time.Duration;
 import java.time.LocalTime;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -20,7 +25,8 @@ import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 
 /**
- * What comes to a fleet through its balancer: requests on new connections and on kept ones, uploads of five seconds, and event streams.
+ * What comes to a fleet through its balancer: requests on new connections and on kept ones, uploads of five seconds, event streams and
+ * WebSockets.
  * Each client connects again where its connection ends as it may, behind a whole answer. Everything else is a failure.
  */
 final class FleetTraffic implements AutoCloseable {
@@ -29,6 +35,7 @@ final class FleetTraffic implements AutoCloseable {
     private static final int UPLOADS = 3;
     private static final int PIECES = 50; // of an upload, ten a second
     private static final int STREAMS = 3;
+    private static final int WEB_SOCKETS = 3;
     private static final int WAITING = 300; // at most, on new connections
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String PIECE = "x".repeat(1000);
@@ -41,10 +48,13 @@ final class FleetTraffic implements AutoCloseable {
     private final AtomicInteger onKeptConnections = new AtomicInteger();
     private final AtomicInteger uploads = new AtomicInteger();
     private final Queue<String> failures = new ConcurrentLinkedQueue<>();
-    private final Queue<Long> signals = new ConcurrentLinkedQueue<>();
-    private final Queue<Long> streamsEnded = new ConcurrentLinkedQueue<>();
+    private final Map<String, Long> signals = new ConcurrentHashMap<>();
+    private final Queue<Long> streamsEndedAfterMs = new ConcurrentLinkedQueue<>();
+    private final Queue<Long> webSocketsEndedAfterMs = new ConcurrentLinkedQueue<>();
+    private volatile long longestLagMs;
     private final AtomicInteger killed = new AtomicInteger();
     private final Queue<Socket> streams = new ConcurrentLinkedQueue<>();
+    private final HttpClient http = HttpClient.newBuilder().executor(threads).build();
 
     FleetTraffic(Balancer balancer) {
         this.balancer = balancer;
@@ -63,6 +73,7 @@ final class FleetTraffic implements AutoCloseable {
         }
         for (int i = 0; i < UPLOADS; i++) threads.execute(() -> play("upload", this::upload));
         for (int i = 0; i < STREAMS; i++) threads.execute(() -> play("stream", this::readEvents));
+        for (int i = 0; i < WEB_SOCKETS; i++) threads.execute(() -> play("WebSocket", this::readMessages));
     }
 
     private void play(String what, Client client) {
@@ -71,7 +82,17 @@ final class FleetTraffic implements AutoCloseable {
                 client.play();
             } catch (Exception x) {
                 if (ending.getCount() > 0) fail(what + ": " + x);
+                rest();
             }
+        }
+    }
+
+    /** Where nothing works, it need not be tried all the time. */
+    private void rest() {
+        try {
+            ending.await(100, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException x) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -135,6 +156,7 @@ final class FleetTraffic implements AutoCloseable {
                 fail("stream: " + head);
                 return;
             }
+            String event = client.receiveChunk();
             try {
                 while (!client.receiveChunk().isEmpty()) {
                     // The next event follows.
@@ -142,10 +164,62 @@ final class FleetTraffic implements AutoCloseable {
             } catch (IOException | NumberFormatException ended) {
                 // As a stream ends that has no end.
             }
-            if (ending.getCount() > 0) streamsEnded.add(System.nanoTime());
+            noteEndOf(event, streamsEndedAfterMs);
         } finally {
             streams.remove(socket);
         }
+    }
+
+    private void readMessages() throws Exception {
+        var messages = new Messages();
+        URI url = balancer.url();
+        WebSocket socket = http.newWebSocketBuilder()
+                .buildAsync(URI.create("ws://" + url.getAuthority() + "/socket"), messages)
+                .get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+        try {
+            while (ending.getCount() > 0) {
+                if (!messages.ended.await(100, TimeUnit.MILLISECONDS)) continue;
+                noteEndOf(messages.text, webSocketsEndedAfterMs);
+                return;
+            }
+        } finally {
+            socket.abort();
+        }
+    }
+
+    /** Keeps a message, of which one is as good as another, and knows when no more will come. */
+    private static final class Messages implements WebSocket.Listener {
+        private final CountDownLatch ended = new CountDownLatch(1);
+        private volatile String text = "";
+
+        @Override
+        public CompletionStage<?> onText(WebSocket socket, CharSequence data, boolean last) {
+            text = data.toString();
+            socket.request(1);
+            return null;
+        }
+
+        @Override
+        public CompletionStage<?> onClose(WebSocket socket, int status, String reason) {
+            ended.countDown();
+            return null;
+        }
+
+        @Override
+        public void onError(WebSocket socket, Throwable failure) {
+            ended.countDown();
+        }
+    }
+
+    /** Notes how long ago the instance that is named in that text was asked to end; one that never was should not have ended anything. */
+    private void noteEndOf(String text, Queue<Long> endedAfterMs) {
+        if (ending.getCount() == 0) return;
+        long now = System.nanoTime();
+        endedAfterMs.add(signals.entrySet().stream()
+                .filter(signal -> text.strip().endsWith(" " + signal.getKey()))
+                .map(signal -> TimeUnit.NANOSECONDS.toMillis(now - signal.getValue()))
+                .findFirst()
+                .orElse(-1L));
     }
 
     /** A new process on a busy machine may be slow, which is no failure. */
@@ -167,9 +241,20 @@ final class FleetTraffic implements AutoCloseable {
         failures.add(failure + " at " + LocalTime.now());
     }
 
-    /** An instance is being asked to end. */
-    void noteSignal() {
-        signals.add(System.nanoTime());
+    /** That instance is being asked to end. */
+    void noteSignal(String instance) {
+        signals.put(instance, System.nanoTime());
+    }
+
+    /** The balancer has noticed that this instance leaves. */
+    void noteRemoved(String instance) {
+        long lagMs = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - signals.get(instance));
+        longestLagMs = Math.max(longestLagMs, lagMs);
+    }
+
+    /** How long the balancer needed at most, in ms. On a machine that is very busy it is later than it was meant to be. */
+    long longestLagMs() {
+        return longestLagMs;
     }
 
     /** Sends no more, and waits for the answers. */
@@ -222,26 +307,21 @@ final class FleetTraffic implements AutoCloseable {
         return uploads.get();
     }
 
-    int streamsEnded() {
-        return streamsEnded.size();
+    /** For each stream that has ended, how long before that its instance was asked to end. */
+    List<Long> streamsEndedAfterMs() {
+        return List.copyOf(streamsEndedAfterMs);
     }
 
-    /** For each stream that has ended, how long ago the signal was that is next to what a stop should take. */
-    List<Long> streamsAfterSignalMs(long expectedMs) {
-        List<Long> all = new ArrayList<>();
-        for (long end : streamsEnded) {
-            all.add(signals.stream()
-                    .map(signal -> TimeUnit.NANOSECONDS.toMillis(end - signal))
-                    .min((one, other) -> Long.compare(Math.abs(one - expectedMs), Math.abs(other - expectedMs)))
-                    .orElse(-1L));
-        }
-        return all;
+    /** The same for each WebSocket. */
+    List<Long> webSocketsEndedAfterMs() {
+        return List.copyOf(webSocketsEndedAfterMs);
     }
 
     @Override
     public String toString() {
         return onNewConnections + " requests on new connections, " + onKeptConnections + " on kept ones, " + uploads
-                + " uploads, " + streamsEnded.size() + " streams ended, " + failures.size() + " failures";
+                + " uploads, streams ended " + streamsEndedAfterMs + " ms after the signal, WebSockets "
+                + webSocketsEndedAfterMs + ", a lag of " + longestLagMs + " ms, " + failures.size() + " failures";
     }
 
     @Override
