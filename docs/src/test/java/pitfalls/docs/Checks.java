@@ -57,7 +57,7 @@ final class Checks {
             String complaint =
                     switch (block.getInfo()) {
                         case "java" -> java(page, block);
-                        case "haproxy", "nginx" -> excerpt(page, block);
+                        case "haproxy", "nginx", "yaml" -> excerpt(page, block);
                         case "xml" -> dependency(block);
                         case "text" -> Outputs.check(page, block);
                         case "mermaid" -> mermaid(block);
@@ -214,6 +214,7 @@ final class Checks {
             if (TEST_NAME.matcher(code).matches()
                     && ALL_LOWER.matcher(code).matches()
                     && !code.matches("(proxy|client)_.*") // directives of nginx
+                    && !code.matches("(http|reverse_proxy)_.*") // metrics
                     && !Sources.testMethods().contains(code)) complaints.add("there is no test " + code);
         for (MethodLink link : MethodLink.in(page)) {
             if (link.line() == 0) complaints.add("there is no test " + link.test() + " in " + link.file());

@@ -16,9 +16,10 @@ final class ErrorLog {
 
     /**
      * Logs what became of a request, and why; at INFO and with the client's address if the client is to blame. The stack trace is
-     * for DEBUG.
+     * for DEBUG. Other logs find the error in the exchange.
      */
     static void line(String verb, ProxyError error, Exchange exchange) {
+        exchange.error = error;
         boolean isClientFault = error.isClientFault();
         LOG.atLevel(isClientFault ? Level.INFO : Level.WARN)
                 .log(

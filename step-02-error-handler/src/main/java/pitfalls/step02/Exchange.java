@@ -68,6 +68,7 @@ public class Exchange extends Callback.Nested {
     volatile ProxyError stopReason;
     private volatile ClientUpload upload;
     volatile EofException clientLeft;
+    volatile ProxyError error;
 
     /**
      * An exchange that has just begun.
@@ -223,6 +224,11 @@ public class Exchange extends Callback.Nested {
     public final ProxyError clientError() {
         if (clientLeft != null) return new ProxyError(ProxyError.CLIENT_LEFT, clientLeft);
         return upload == null ? null : upload.clientError();
+    }
+
+    /** {@return why the proxy itself has ended the exchange, and not the upstream; {@code null} if it has not} */
+    public final ProxyError error() {
+        return error;
     }
 
     /**

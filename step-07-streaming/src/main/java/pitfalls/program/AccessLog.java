@@ -33,8 +33,10 @@ import pitfalls.step02.ProxyError;
  */
 final class AccessLog extends ContainerLifeCycle implements RequestLog {
     private static final Logger LOG = LoggerFactory.getLogger(AccessLog.class);
-    private static final int CLIENT_LEFT = 499;
     private static final String ABSENT = "-";
+
+    /** The status of a request whose client has left. */
+    static final int CLIENT_LEFT = 499;
 
     private final DateTimeFormatter time = DateTimeFormatter.ofPattern("'['dd/MMM/yyyy:HH:mm:ss Z']'", Locale.ENGLISH)
             .withZone(ZoneId.systemDefault());
@@ -99,10 +101,15 @@ final class AccessLog extends ContainerLifeCycle implements RequestLog {
     }
 
     private static String status(Exchange exchange, Response response) {
+        int status = statusOf(exchange, response);
+        return status == 0 ? ABSENT : String.valueOf(status);
+    }
+
+    /** The status of a response; 499 if its client has left, and 0 if there is none. */
+    static int statusOf(Exchange exchange, Response response) {
         ProxyError clientError = exchange == null ? null : exchange.clientError();
         boolean clientLeft = clientError != null && clientError.kind() == ProxyError.CLIENT_LEFT;
-        int status = clientLeft ? CLIENT_LEFT : response.getStatus();
-        return status == 0 ? ABSENT : String.valueOf(status);
+        return clientLeft ? CLIENT_LEFT : response.getStatus();
     }
 
     /** What a client has sent can neither end the quotes nor begin another line. */

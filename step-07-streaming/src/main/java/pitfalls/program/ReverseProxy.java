@@ -16,6 +16,7 @@ import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.client.HttpClient;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.ConnectionFactory;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.RequestLog;
 import org.eclipse.jetty.server.SecureRequestCustomizer;
@@ -226,6 +227,13 @@ public final class ReverseProxy implements Callable<Integer> {
     private String health;
 
     @Option(
+            names = "--metrics",
+            paramLabel = "ADDRESS",
+            description = "Serve metrics for Prometheus here, on a port of their own: 127.0.0.1:9464 is"
+                    + " http://127.0.0.1:9464/metrics. Everybody who can connect to it can read them. Default: off.")
+    private ListenAddress metrics;
+
+    @Option(
             names = "--max-upstream-connections",
             paramLabel = "N",
             defaultValue = "1000",
@@ -373,6 +381,7 @@ public final class ReverseProxy implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
+    private MetricsPort metricsPort;
     private final Descriptors descriptors = Descriptors.ofProcess();
 
     /** Instances are made by picocli. */
@@ -444,10 +453,12 @@ public final class ReverseProxy implements Callable<Integer> {
             server.start();
         } catch (IOException x) {
             String reason = x.getCause() instanceof SocketException cause ? cause.getMessage() : x.getMessage();
+            boolean isMetrics = metricsPort != null && metricsPort.isFailed();
+            String other = isMetrics ? "--metrics 127.0.0.1:9465" : "--listen 127.0.0.1:8090";
             spec.commandLine()
                     .getErr()
-                    .println("reverse-proxy: cannot listen on " + listen + ": " + reason
-                            + ". Choose another address with --listen 127.0.0.1:8090, or port 0 for any free one.");
+                    .println("reverse-proxy: cannot listen on " + (isMetrics ? metrics : listen) + ": " + reason
+                            + ". Choose another address with " + other + ", or port 0 for any free one.");
             server.stop();
             return CommandLine.ExitCode.SOFTWARE;
         }
@@ -457,6 +468,7 @@ public final class ReverseProxy implements Callable<Integer> {
         String scheme = tlsCertificate == null ? "http" : "https";
         String url = listen.url(scheme, ((ServerConnector) server.getConnectors()[0]).getLocalPort());
         out.println("reverse-proxy: listening on " + url + ", forwarding to " + (target == null ? "routes" : target));
+        if (metrics != null) out.println("reverse-proxy: metrics on " + metricsPort.url());
         if (isDemo) out.println(DemoUpstream.thingsToTry(url));
         out.flush();
         stop.awaitStop();
@@ -493,12 +505,29 @@ public final class ReverseProxy implements Callable<Integer> {
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
         limitConnections(connector, proxy);
-        var requests = new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
+        Handler requests =
+                new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
+        if (metrics != null) requests = newMetrics(server, proxy, requests);
         server.setHandler(health == null ? requests : new Health(healthPrefix(), requests));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
-        if (accessLog != null) server.setRequestLog(newAccessLog());
+        if (accessLog != null) addAccessLog(server);
         return server;
+    }
+
+    private Handler newMetrics(Server server, StreamingProxy proxy, Handler requests) {
+        var counted = new Metrics(proxy, tlsCertificate == null ? "http" : "https", requests);
+        server.setRequestLog(counted);
+        metricsPort = new MetricsPort(metrics, counted, new ServerErrorHandler(proxy));
+        server.addBean(metricsPort);
+        return counted;
+    }
+
+    private void addAccessLog(Server server) {
+        AccessLog log = newAccessLog();
+        server.addBean(log);
+        boolean isOnlyOne = server.getRequestLog() == null;
+        server.setRequestLog(isOnlyOne ? log : new RequestLog.Collection(server.getRequestLog(), log));
     }
 
     private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {
@@ -519,7 +548,7 @@ public final class ReverseProxy implements Callable<Integer> {
                 "--health must be a path that begins with a slash, such as /internal, not '" + health + "'");
     }
 
-    private RequestLog newAccessLog() {
+    private AccessLog newAccessLog() {
         try {
             return AccessLog.to(accessLog);
         } catch (IllegalArgumentException x) {

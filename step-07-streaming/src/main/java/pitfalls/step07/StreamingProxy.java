@@ -14,6 +14,7 @@ import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.annotation.ManagedAttribute;
 import pitfalls.step02.Exchange;
 import pitfalls.step04.Setting;
 import pitfalls.step06.DirectedProxy;
@@ -247,6 +248,12 @@ public class StreamingProxy extends DirectedProxy {
     public void setMaxUpstreamConnections(int maxUpstreamConnections) {
         Setting.check(maxUpstreamConnections >= 1, "maxUpstreamConnections", maxUpstreamConnections, "1 or more");
         this.maxUpstreamConnections = maxUpstreamConnections;
+    }
+
+    /** {@return how many upgraded connections are open, such as WebSockets} */
+    @ManagedAttribute("how many upgraded connections are open")
+    public int getOpenTunnels() {
+        return tunnels.open();
     }
 
     /** For tests of the races between a watch and a response. */

@@ -40,6 +40,9 @@ class ReverseProxyTest implements LoopbackTest {
                         "--listen=nowhere >> 'nowhere' is not an address to listen on. Write :8080",
                         "--listen=http://:8080 >> 'http://:8080' is not an address to listen on",
                         "--listen=:99999 >> ':99999' is not an address to listen on",
+                        "--metrics=nowhere --target=:1 >> 'nowhere' is not an address to listen on. Write :8080",
+                        "--metrics=http://:9464/metrics --target=:1 >> 'http://:9464/metrics' is not an address to listen on",
+                        "--metrics=:99999 --target=:1 >> ':99999' is not an address to listen on",
                         "--target=ftp://x >> 'ftp://x' is not an upstream address",
                         "--route=X-Tenant >> 'X-Tenant' is not a route. Write HEADER=VALUE=ADDRESS",
                         "--route=X-Tenant=:8082 >> 'X-Tenant=:8082' is not a route. Write HEADER=VALUE=ADDRESS",
@@ -116,6 +119,22 @@ class ReverseProxyTest implements LoopbackTest {
             assertThat(err.toString().strip())
                     .isEqualTo("reverse-proxy: cannot listen on " + address + ": Address already in use. "
                             + "Choose another address with --listen 127.0.0.1:8090, or port 0 for any free one.");
+        }
+    }
+
+    @Test
+    void a_port_for_metrics_in_use_is_one_sentence_that_says_which() throws Exception {
+        try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            String address = "127.0.0.1:" + taken.getLocalPort();
+            var err = new StringWriter();
+            var program = ReverseProxy.commandLine(new ReverseProxy()).setErr(new PrintWriter(err));
+
+            int exitCode = program.execute("--listen", "127.0.0.1:0", "--metrics", address, "--target", ":1");
+
+            assertThat(exitCode).isEqualTo(1);
+            assertThat(err.toString().strip())
+                    .isEqualTo("reverse-proxy: cannot listen on " + address + ": Address already in use. "
+                            + "Choose another address with --metrics 127.0.0.1:9465, or port 0 for any free one.");
         }
     }
 

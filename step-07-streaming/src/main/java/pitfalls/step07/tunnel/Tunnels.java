@@ -76,6 +76,11 @@ public final class Tunnels extends AbstractLifeCycle {
         return new TunnelConnection(client, upstream, components, this, toClient);
     }
 
+    /** {@return how many tunnels are open; one whose ends are being closed counts until both are} */
+    public int open() {
+        return (endPoints.size() + 1) / 2;
+    }
+
     void opened(EndPoint endPoint) {
         endPoints.add(endPoint);
         if (stopped) endPoint.close();
