@@ -28,20 +28,12 @@ public class ErrorHandlingProxy extends MinimalProxy {
 
     private ErrorResponder errorResponder = ErrorResponder.problemJson();
 
-    /**
-     * A proxy to one target.
-     *
-     * @param target as for {@link MinimalProxy#MinimalProxy(String)}
-     */
+    /** A proxy to one target. */
     public ErrorHandlingProxy(String target) {
         super(target);
     }
 
-    /**
-     * A proxy for a later step, which knows better than by one address where a request goes.
-     *
-     * @param httpURIRewriter as for {@link MinimalProxy#MinimalProxy(Function)}
-     */
+    /** A proxy for a later step, which knows better than by one address where a request goes. */
     protected ErrorHandlingProxy(Function<Request, HttpURI> httpURIRewriter) {
         super(httpURIRewriter);
     }
@@ -65,7 +57,6 @@ public class ErrorHandlingProxy extends MinimalProxy {
     /**
      * What becomes of an exchange whose attempt has failed. Here the client gets an answer, if it can still be answered.
      *
-     * @param exchange the exchange
      * @param error why the attempt has failed
      */
     protected void onFailure(Exchange exchange, ProxyError error) {
@@ -107,10 +98,7 @@ public class ErrorHandlingProxy extends MinimalProxy {
     /**
      * Makes the exchange for a request. A later step that keeps state per request makes one of its own.
      *
-     * @param clientToProxyRequest the client's request
-     * @param proxyToClientResponse its response
      * @param proxyToClientCallback completed when the response was sent, or cannot be
-     * @return the exchange
      */
     protected Exchange newExchange(
             Request clientToProxyRequest, Response proxyToClientResponse, Callback proxyToClientCallback) {
@@ -172,7 +160,6 @@ public class ErrorHandlingProxy extends MinimalProxy {
         /**
          * A listener for one attempt, to be made just before its request is sent.
          *
-         * @param exchange the exchange
          * @param proxyToServerRequest the request of the attempt
          */
         public ResponseListener(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {

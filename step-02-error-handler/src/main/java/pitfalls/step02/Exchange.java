@@ -73,7 +73,6 @@ public class Exchange extends Callback.Nested {
     /**
      * An exchange that has just begun.
      *
-     * @param clientToProxyRequest the client's request
      * @param proxyToClientResponse its response, with the fields that handlers in front of the proxy have set
      * @param proxyToClientCallback completed when the response was sent, or cannot be
      */
@@ -94,7 +93,6 @@ public class Exchange extends Callback.Nested {
      * Finds the exchange in a hook of Jetty's.
      *
      * @param clientToProxyRequest the client's request, as the hook gets it
-     * @return its exchange
      */
     public static Exchange of(Request clientToProxyRequest) {
         return (Exchange) clientToProxyRequest.getAttribute(ATTRIBUTE);

@@ -68,7 +68,6 @@ public class UpstreamTransport extends HttpClientTransportOverHTTP {
         /**
          * A destination with a pool of its own.
          *
-         * @param client the client
          * @param origin where the upstream is, and how it is spoken to
          */
         protected UpstreamDestination(HttpClient client, Origin origin) {

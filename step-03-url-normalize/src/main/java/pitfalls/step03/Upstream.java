@@ -9,8 +9,8 @@ import org.eclipse.jetty.util.URIUtil;
  * The address of an upstream, read from what operators write.
  *
  * <p>{@code :8081}, {@code 8081}, {@code 0.0.0.0:8081} and {@code [::]:8081} say that a server listens on all its
- * interfaces; from here it is dialled on loopback. {@code leader.internal}, {@code leader.internal:8081},
- * {@code [::1]:8081} and {@code http://} or {@code https://} URLs are dialled as they are, and so are {@code h2c://} URLs, whose
+ * interfaces; from here you reach it on loopback. {@code leader.internal}, {@code leader.internal:8081},
+ * {@code [::1]:8081} and {@code http://} or {@code https://} URLs are used as they are, and so are {@code h2c://} URLs, whose
  * server speaks HTTP/2 without TLS (RFC 9113, section 3.3). A path is a base path, to be
  * put before the client's, and a query is put before the client's too. Both are sent as the operator wrote them,
  * {@code /a%2Fb} as {@code /a%2Fb}. A missing port is 80, or 443 for https.
@@ -37,14 +37,8 @@ public record Upstream(String scheme, String host, int port, String basePath, St
     private static final String IPV6 = "\\[[0-9A-Fa-f:.]+]"; // read by HttpURI before
 
     /**
-     * An upstream made of its parts, which are checked.
+     * Checks the parts.
      *
-     * @param scheme {@code http}, {@code https} or {@code h2c}
-     * @param host as in the result of {@link #parse}
-     * @param port 1 to 65535
-     * @param basePath empty, or beginning with a slash and not ending with one
-     * @param query empty, or as in the result of {@link #parse}
-     * @param strippedPrefix empty, or beginning with a slash and not ending with one
      * @throws IllegalArgumentException that says which one is wrong
      */
     public Upstream {

@@ -63,10 +63,9 @@ public record RetryPolicy(
     public record Backoff(Duration first, Duration longest) {
 
         /**
-         * Pauses between zero and these.
+         * Checks both pauses.
          *
-         * @param first zero or more
-         * @param longest not shorter than the first
+         * @throws IllegalArgumentException if the first is less than zero, or the longest is shorter than the first
          */
         public Backoff {
             Setting.check(!first.isNegative(), "first", first, "zero or more");
@@ -96,10 +95,9 @@ public record RetryPolicy(
     public record Budget(int percent, int minimum) {
 
         /**
-         * The larger of the two.
+         * Checks both limits, of which the larger one holds.
          *
-         * @param percent 0 to 100
-         * @param minimum zero or more
+         * @throws IllegalArgumentException if the percentage is not between 0 and 100, or the minimum less than zero
          */
         public Budget {
             Setting.check(percent >= 0 && percent <= 100, "percent", percent, "0 to 100");
@@ -120,16 +118,10 @@ public record RetryPolicy(
     }
 
     /**
-     * A policy of these parts, which are checked.
+     * Checks the parts.
      *
-     * @param attempts 1 or more
-     * @param backoff not {@code null}
-     * @param connectFor zero or more
-     * @param deadline zero or more
-     * @param bufferSize in bytes, zero or more
-     * @param statuses some of 502, 503 and 504
-     * @param idempotencyKeys whether to trust them
-     * @param budget not {@code null}
+     * @throws IllegalArgumentException in one sentence, if there are fewer than 1 attempts, if a time or a size is less than zero, or if
+     *     a status is not 502, 503 or 504
      */
     public RetryPolicy {
         statuses = Set.copyOf(statuses);
@@ -188,86 +180,44 @@ public record RetryPolicy(
         return new Again(backoff.after(attempt));
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param attempts as in {@link RetryPolicy}
-     * @return a policy with that many attempts
-     */
+    /** {@return a policy like this one, with that many attempts} */
     public RetryPolicy withAttempts(int attempts) {
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param first as in {@link Backoff}
-     * @param longest as in {@link Backoff}
-     * @return a policy with these pauses
-     */
+    /** {@return a policy like this one, with these pauses} */
     public RetryPolicy withBackoff(Duration first, Duration longest) {
         var backoff = new Backoff(first, longest);
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param connectFor as in {@link RetryPolicy}
-     * @return a policy that looks for a connection for that long
-     */
+    /** {@return a policy like this one, which looks for a connection for that long} */
     public RetryPolicy withConnectFor(Duration connectFor) {
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param deadline as in {@link RetryPolicy}
-     * @return a policy with that deadline
-     */
+    /** {@return a policy like this one, with that deadline} */
     public RetryPolicy withDeadline(Duration deadline) {
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param bufferSize as in {@link RetryPolicy}
-     * @return a policy with a buffer of that many bytes
-     */
+    /** {@return a policy like this one, with a buffer of that many bytes} */
     public RetryPolicy withBufferSize(int bufferSize) {
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param statuses as in {@link RetryPolicy}
-     * @return a policy with exactly these
-     */
+    /** {@return a policy like this one, with exactly these} */
     public RetryPolicy withStatuses(Integer... statuses) {
         return new RetryPolicy(
                 attempts, backoff, connectFor, deadline, bufferSize, Set.of(statuses), idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param idempotencyKeys as in {@link RetryPolicy}
-     * @return a policy with or without that trust
-     */
+    /** {@return a policy like this one, with or without that trust} */
     public RetryPolicy withIdempotencyKeys(boolean idempotencyKeys) {
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);
     }
 
-    /**
-     * A policy like this one.
-     *
-     * @param percent as in {@link Budget}
-     * @param minimum as in {@link Budget}
-     * @return a policy with that limit
-     */
+    /** {@return a policy like this one, with that limit} */
     public RetryPolicy withBudget(int percent, int minimum) {
         var budget = new Budget(percent, minimum);
         return new RetryPolicy(attempts, backoff, connectFor, deadline, bufferSize, statuses, idempotencyKeys, budget);

@@ -57,9 +57,6 @@ public class RetryingExchange extends Exchange {
      * An exchange that has just begun.
      *
      * @param proxy whose policy it follows
-     * @param clientToProxyRequest as in {@link Exchange}
-     * @param proxyToClientResponse as in {@link Exchange}
-     * @param proxyToClientCallback as in {@link Exchange}
      */
     public RetryingExchange(
             RetryingProxy proxy,
@@ -86,7 +83,6 @@ public class RetryingExchange extends Exchange {
      * As {@link Exchange#of(Request)}.
      *
      * @param clientToProxyRequest the client's request, as a hook of Jetty's gets it
-     * @return its exchange
      */
     public static RetryingExchange of(Request clientToProxyRequest) {
         return (RetryingExchange) clientToProxyRequest.getAttribute(ATTRIBUTE);

@@ -47,11 +47,7 @@ public class RetryingProxy extends UrlNormalizingProxy {
         super(target);
     }
 
-    /**
-     * A proxy for a later step, which knows better than by one address where a request goes.
-     *
-     * @param httpURIRewriter as for {@link UrlNormalizingProxy#UrlNormalizingProxy(Function)}
-     */
+    /** A proxy for a later step, which knows better than by one address where a request goes. */
     protected RetryingProxy(Function<Request, HttpURI> httpURIRewriter) {
         super(httpURIRewriter);
     }
@@ -129,7 +125,6 @@ public class RetryingProxy extends UrlNormalizingProxy {
         /**
          * A listener for one attempt, to be made just before its request is sent.
          *
-         * @param exchange the exchange
          * @param proxyToServerRequest the request of the attempt
          */
         public AttemptListener(RetryingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {

@@ -9,7 +9,6 @@ public final class Setting {
      *
      * @param accepted whether it is
      * @param name the setting's name
-     * @param value its value
      * @param range what is accepted, behind "must be"
      * @throws IllegalArgumentException with one sentence that names all three
      */

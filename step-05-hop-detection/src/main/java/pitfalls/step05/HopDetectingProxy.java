@@ -55,11 +55,7 @@ public class HopDetectingProxy extends RetryingProxy {
         super(target);
     }
 
-    /**
-     * A proxy for a later step, which knows better than by one address where a request goes.
-     *
-     * @param httpURIRewriter as for {@link RetryingProxy#RetryingProxy(Function)}
-     */
+    /** A proxy for a later step, which knows better than by one address where a request goes. */
     protected HopDetectingProxy(Function<Request, HttpURI> httpURIRewriter) {
         super(httpURIRewriter);
     }
@@ -128,7 +124,6 @@ public class HopDetectingProxy extends RetryingProxy {
         /**
          * A listener for one attempt, to be made just before its request is sent.
          *
-         * @param exchange the exchange
          * @param proxyToServerRequest the request of the attempt
          */
         public EndToEndListener(RetryingExchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {
@@ -178,11 +173,7 @@ public class HopDetectingProxy extends RetryingProxy {
         this.hopMark = Objects.requireNonNull(hopMark);
     }
 
-    /**
-     * The same as {@code setHopMark(HopMark.field(name))}.
-     *
-     * @param name as in {@link HopMark#field(String)}
-     */
+    /** The same as {@code setHopMark(HopMark.field(name))}. */
     public void setHopMark(String name) {
         setHopMark(HopMark.field(name));
     }

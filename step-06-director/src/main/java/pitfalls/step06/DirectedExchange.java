@@ -17,14 +17,7 @@ public class DirectedExchange extends RetryingExchange {
     /** What was taken off the client's path for this upstream; empty if nothing was. */
     String strippedPrefix = "";
 
-    /**
-     * An exchange that has just begun.
-     *
-     * @param proxy as in {@link RetryingExchange}
-     * @param clientToProxyRequest as in {@link RetryingExchange}
-     * @param proxyToClientResponse as in {@link RetryingExchange}
-     * @param proxyToClientCallback as in {@link RetryingExchange}
-     */
+    /** An exchange that has just begun. */
     public DirectedExchange(
             RetryingProxy proxy,
             Request clientToProxyRequest,

@@ -251,7 +251,6 @@ final class UpstreamNames extends AbstractLifeCycle implements SocketAddressReso
      * A pool with connections to addresses that are no longer known. Jetty lets no connection serve that is older than a limit, so the limit
      * is set to the time since the move, again and again, until those that are older have gone.
      *
-     * @param pool the pool
      * @param name where it leads
      * @param usualMs its limit at other times, in milliseconds; 0 is none
      * @param movedAt when the name moved, as {@link NanoTime} counts

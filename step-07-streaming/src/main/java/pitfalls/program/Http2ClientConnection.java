@@ -37,10 +37,7 @@ final class Http2ClientConnection implements HTTP2Session.FrameListener, Connect
     private int incompleteLooks;
     private volatile Scheduler.Task nextLook;
 
-    /**
-     * @param connection the connection
-     * @param headTimeout for a frame, or a header, as a whole; zero is no limit
-     */
+    /** @param headTimeout for a frame, or a header, as a whole; zero is no limit */
     Http2ClientConnection(HTTP2ServerConnection connection, Duration headTimeout) {
         this.connection = connection;
         this.headTimeout = headTimeout;

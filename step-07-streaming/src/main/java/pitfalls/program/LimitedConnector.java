@@ -101,7 +101,6 @@ final class LimitedConnector extends DrainingConnector {
     /**
      * An idle connection.
      *
-     * @param connection the connection
      * @param forMs how long it had been idle
      */
     private record Idle(Drainable connection, long forMs) {}

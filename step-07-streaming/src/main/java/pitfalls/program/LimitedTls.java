@@ -21,7 +21,6 @@ final class LimitedTls extends SslConnectionFactory {
     /**
      * TLS, and a protocol inside it.
      *
-     * @param tls the certificate
      * @param next what is spoken inside
      * @param limit how long a handshake may take; zero is no limit
      */

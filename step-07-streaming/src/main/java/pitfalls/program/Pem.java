@@ -41,7 +41,6 @@ final class Pem {
      * A key store with one entry: a certificate, those that lead from it to its authority, and its private key.
      *
      * @param certificateOption the option that names the first file, for the message
-     * @param certificate the certificates
      * @param keyOption the option that names the second file, for the message
      * @param key the private key, as PKCS#8
      * @return the key store, whose password is {@link #IN_MEMORY}
@@ -76,7 +75,6 @@ final class Pem {
      * All certificates in a file.
      *
      * @param option the option that names the file, for the message
-     * @param file the file
      * @return the certificates, at least one
      * @throws IllegalArgumentException with one sentence if there is none, or if one is broken
      */

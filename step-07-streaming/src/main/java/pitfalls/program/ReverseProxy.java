@@ -673,7 +673,6 @@ public final class ReverseProxy implements Callable<Integer> {
      * An upstream for one value of a field.
      *
      * @param field the field's name
-     * @param value its value
      * @param address the upstream's
      */
     record Route(String field, String value, String address) {

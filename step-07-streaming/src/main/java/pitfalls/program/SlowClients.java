@@ -151,7 +151,6 @@ class SlowClients extends Handler.Wrapper {
     /**
      * A slow client.
      *
-     * @param slow the client
      * @param recentBytes what it had sent or read
      */
     private record Rated(Slow slow, long recentBytes) {}

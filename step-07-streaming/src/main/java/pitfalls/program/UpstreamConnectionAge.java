@@ -20,7 +20,6 @@ record UpstreamConnectionAge(ConnectionPool.Factory pools, Duration age) impleme
     /**
      * Has the client, which has not started, use connections for so long.
      *
-     * @param httpClient the client
      * @param age for how long, give or take a tenth; zero is for ever
      */
     static void configure(HttpClient httpClient, Duration age) {

@@ -26,14 +26,9 @@ public record Timeouts(
         Duration connection, Duration response, Duration head, Duration stream, Duration client, Duration upgraded) {
 
     /**
-     * Limits, which are checked.
+     * Checks the limits.
      *
-     * @param connection one millisecond or more
-     * @param response zero, or one millisecond or more
-     * @param head zero, or one millisecond or more
-     * @param stream zero, or one millisecond or more
-     * @param client zero, or one millisecond or more
-     * @param upgraded zero, or one millisecond or more
+     * @throws IllegalArgumentException if one of them is neither zero nor 1 ms or more; {@code connection} cannot be zero
      */
     public Timeouts {
         Setting.check(connection.toMillis() > 0, "connection", connection, "1 ms or more");
@@ -48,8 +43,7 @@ public record Timeouts(
         return limit.isZero() || limit.toMillis() > 0;
     }
 
-    /** {@return the default: 5 s for a connection, 60 s for a response, 100 ms for a head, 10 min for a stream and for a client, 1 h
-     *     upgraded} */
+    /** {@return 5 s for a connection, 60 s for a response, 100 ms for a head, 10 min for a stream and a client, 1 h for an upgrade} */
     public static Timeouts defaults() {
         return new Timeouts(
                 Duration.ofSeconds(5),
@@ -60,62 +54,32 @@ public record Timeouts(
                 Duration.ofHours(1));
     }
 
-    /**
-     * Limits like these.
-     *
-     * @param connection as in {@link Timeouts}
-     * @return limits with that one
-     */
+    /** {@return limits like these, with this one instead} */
     public Timeouts withConnection(Duration connection) {
         return new Timeouts(connection, response, head, stream, client, upgraded);
     }
 
-    /**
-     * Limits like these.
-     *
-     * @param response as in {@link Timeouts}
-     * @return limits with that one
-     */
+    /** {@return limits like these, with this one instead} */
     public Timeouts withResponse(Duration response) {
         return new Timeouts(connection, response, head, stream, client, upgraded);
     }
 
-    /**
-     * Limits like these.
-     *
-     * @param head as in {@link Timeouts}
-     * @return limits with that one
-     */
+    /** {@return limits like these, with this one instead} */
     public Timeouts withHead(Duration head) {
         return new Timeouts(connection, response, head, stream, client, upgraded);
     }
 
-    /**
-     * Limits like these.
-     *
-     * @param stream as in {@link Timeouts}
-     * @return limits with that one
-     */
+    /** {@return limits like these, with this one instead} */
     public Timeouts withStream(Duration stream) {
         return new Timeouts(connection, response, head, stream, client, upgraded);
     }
 
-    /**
-     * Limits like these.
-     *
-     * @param client as in {@link Timeouts}
-     * @return limits with that one
-     */
+    /** {@return limits like these, with this one instead} */
     public Timeouts withClient(Duration client) {
         return new Timeouts(connection, response, head, stream, client, upgraded);
     }
 
-    /**
-     * Limits like these.
-     *
-     * @param upgraded as in {@link Timeouts}
-     * @return limits with that one
-     */
+    /** {@return limits like these, with this one instead} */
     public Timeouts withUpgraded(Duration upgraded) {
         return new Timeouts(connection, response, head, stream, client, upgraded);
     }

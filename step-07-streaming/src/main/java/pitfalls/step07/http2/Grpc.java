@@ -83,7 +83,6 @@ public final class Grpc {
      * What ends a call with this error, as the fields of a header or as trailers.
      *
      * @param error why the proxy ends the call
-     * @param request the call
      * @return {@code grpc-status} and {@code grpc-message}
      */
     public static HttpFields status(ProxyError error, Request request) {
@@ -160,7 +159,6 @@ public final class Grpc {
     /**
      * Tells whether a response that has begun can still be ended with a status.
      *
-     * @param clientToProxyRequest the request
      * @param proxyToClientResponse its response, of which a part was sent
      * @return whether it is a call of gRPC, whose status comes in trailers
      */

@@ -53,7 +53,6 @@ public final class Tunnels extends AbstractLifeCycle {
      * Offers to the upstream what the client offers, if it offers another protocol. If the upstream accepts, the two
      * connections of the exchange become a tunnel.
      *
-     * @param exchange the exchange
      * @param proxyToServerRequest the request of the attempt, which is about to be sent
      */
     public void offer(Exchange exchange, org.eclipse.jetty.client.Request proxyToServerRequest) {

@@ -68,7 +68,6 @@ public final class ClientWatch {
     /**
      * A watch on the client of this request, which is paused.
      *
-     * @param clientToProxyRequest the client's request
      * @param deadlines for the delay
      * @param onLeave called at most once, when the client leaves, with the reason; it must not wait for anything
      */
