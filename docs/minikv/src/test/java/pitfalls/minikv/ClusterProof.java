@@ -84,6 +84,7 @@ class ClusterProof {
     private static Duration kill(Cluster cluster, Workload clients) throws Exception {
         Member leader = beforeFault(cluster, clients);
         cluster.process(leader).kill();
+        clients.afterFault();
         cluster.await("a change to be acknowledged after a kill", clients::isServedAgain);
         cluster.process(leader).start();
         return clients.outage();
@@ -92,6 +93,7 @@ class ClusterProof {
     private static Duration pause(Cluster cluster, Workload clients) throws Exception {
         Member leader = beforeFault(cluster, clients);
         cluster.process(leader).signal("STOP");
+        clients.afterFault();
         cluster.await("a change to be acknowledged during a pause", clients::isServedAgain);
         cluster.process(leader).signal("CONT");
         return clients.outage();
@@ -102,9 +104,7 @@ class ClusterProof {
         clients.nextRound();
         int enough = clients.changes() + CHANGES_BETWEEN;
         cluster.await(CHANGES_BETWEEN + " changes", () -> clients.changes() >= enough);
-        Member leader = cluster.awaitLeaderOfAll();
-        clients.beforeFault();
-        return leader;
+        return cluster.awaitLeaderOfAll();
     }
 
     /** What is there in the end belongs to the history. */

@@ -99,8 +99,9 @@ final class Workload {
         return Duration.ofNanos(longest.get());
     }
 
-    /** Something is about to be broken. */
-    void beforeFault() {
+    /** Something was just broken. Only what is asked for from now on tells when it works again. */
+    void afterFault() {
+        fault = Long.MAX_VALUE;
         firstAfterFault.set(0);
         fault = System.nanoTime();
     }
