@@ -210,12 +210,12 @@ class GrpcTest {
         @Test
         void a_call_of_both_sides_may_say_nothing_for_longer_than_a_response_may_take() throws Exception {
             var proxy = proxy();
-            proxy.setTimeouts(Timeouts.defaults().withResponse(Duration.ofMillis(100)));
+            proxy.setTimeouts(Timeouts.defaults().withResponse(Duration.ofMillis(300)));
             connect(proxy);
             var answers = new Answers();
             var call = ClientCalls.asyncBidiStreamingCall(channel.newCall(Calls.BOTH, inTime()), answers);
 
-            assertThat(answers.isQuietFor(300)).as("no end in the pause").isTrue();
+            assertThat(answers.isQuietFor(600)).as("no end in the pause").isTrue();
             call.onNext("at last".getBytes(UTF_8));
 
             assertThat(answers.message()).isEqualTo("at last");
