@@ -15,6 +15,9 @@ import java.util.stream.Stream;
  * no class has.
  */
 public final class RequestedTests {
+    /** Where a module's tests are; the second is compiled with the proofs alone. */
+    private static final List<String> SOURCES = List.of("src/test/java", "src/proof/java");
+
     private final Path root;
     private final String module;
     private final boolean isChosen;
@@ -79,8 +82,8 @@ public final class RequestedTests {
 
     private Set<String> names() {
         Set<String> names = new TreeSet<>();
-        if (isChosen) addNames(root.resolve(module), names);
-        else for (Path any : modulesIn(root)) addNames(any, names);
+        for (Path any : isChosen ? List.of(root.resolve(module)) : modulesIn(root))
+            for (String sources : SOURCES) addNames(any.resolve(sources), names);
         return names;
     }
 
@@ -95,8 +98,7 @@ public final class RequestedTests {
         }
     }
 
-    private static void addNames(Path module, Set<String> names) {
-        Path tests = module.resolve("src/test/java");
+    private static void addNames(Path tests, Set<String> names) {
         if (!Files.isDirectory(tests)) return;
         try (var files = Files.walk(tests)) {
             files.filter(file -> !file.getParent().endsWith("support"))

@@ -9,6 +9,7 @@ import com.deque.html.axecore.selenium.AxeBuilder;
 import java.io.File;
 import java.net.URI;
 import java.net.URLDecoder;
+import java.net.URLEncoder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -30,6 +31,7 @@ import org.openqa.selenium.WebElement;
 import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
 import org.openqa.selenium.chrome.ChromeOptions;
+import org.openqa.selenium.interactions.Actions;
 import org.openqa.selenium.logging.LogEntry;
 import org.openqa.selenium.logging.LogType;
 
@@ -196,6 +198,67 @@ class BrowserProof {
     }
 
     @Test
+    void a_bench_is_put_together_and_its_link_brings_the_same_again() {
+        open("bench");
+        assertThat(text(".before .verdict")).contains("The client gets 502 Bad Gateway");
+        assertThat(text(".after .verdict")).contains("The client gets 200 OK");
+
+        choose(browser.findElement(By.id("bench-step")), "2");
+        for (int i = 0; i < 4; i++) at("upstream", "1 remove").click();
+        for (String word : List.of("head", "field", "close")) {
+            at("upstream", "add").click();
+            choose(browser.switchTo().activeElement(), word);
+        }
+        browser.findElement(By.id("run")).click();
+        awaitReady();
+
+        assertThat(text(".before h2")).contains("step 1", "the step before");
+        assertThat(text(".after .verdict")).contains("The client gets 502 Bad Gateway, the whole response.");
+        assertThat(all(".first .arrow")).as("marks that are framed").isNotEmpty();
+        assertThat(text("#status")).isEqualTo("Framed: the first difference.");
+        String verdict = text(".before .verdict");
+        browser.navigate().refresh();
+        awaitReady();
+        assertThat(browser.getCurrentUrl()).contains("#bench=").contains("%22close%22");
+        assertThat(all("#upstream li")).hasSize(4);
+        assertThat(text(".before .verdict")).isEqualTo(verdict);
+    }
+
+    @Test
+    void the_bench_is_copied_as_a_link_and_as_a_test() {
+        browser.executeCdpCommand(
+                "Browser.grantPermissions",
+                Map.of("permissions", List.of("clipboardReadWrite", "clipboardSanitizedWrite")));
+        open("bench");
+
+        browser.findElement(By.id("copy-link")).click();
+        await("return document.getElementById('status').textContent === 'Copied.'");
+        assertThat(clipboard()).isEqualTo(browser.getCurrentUrl());
+        browser.executeScript("document.getElementById('status').textContent = ''");
+        browser.findElement(By.id("copy-java")).click();
+        await("return document.getElementById('status').textContent === 'Copied.'");
+        assertThat(clipboard()).startsWith("package pitfalls.step04;").contains("class BenchTest implements LoopbackTest");
+    }
+
+    @Test
+    void step_1_stands_alone_on_the_bench() {
+        open("bench=" + encoded("{'step':1,'upstream':['take','answer hello'],'client':['request GET /x','field Host: a','response']}"));
+
+        assertThat(all("#sides .side")).hasSize(1);
+        assertThat(text(".after .verdict")).contains("The client gets 200 OK");
+        assertThat(text("#status")).isEqualTo("There is no step before step 1.");
+    }
+
+    @Test
+    void what_is_wrong_on_the_bench_is_told() {
+        browser.get("about:blank");
+        browser.get(lab + "#bench=" + encoded("{'step':2,'upstream':['wait 5000'],'client':['response']}"));
+
+        await("return document.body.dataset.state === 'broken'");
+        assertThat(text("#status")).isEqualTo("'wait 5000' does not work. Write for instance: wait 300");
+    }
+
+    @Test
     void each_lane_is_a_list_too() {
         open(DROPPED);
 
@@ -208,11 +271,13 @@ class BrowserProof {
     @TestFactory
     Stream<DynamicTest> nothing_keeps_anybody_from_using_it() {
         return Stream.of("400 light", "400 dark", "830 light", "1280 light", "1280 dark")
+                .flatMap(how -> Stream.of("a_client_that_leaves_frees_the_upstream", "bench")
+                        .map(scene -> how + " " + scene))
                 .map(how -> DynamicTest.dynamicTest(how, () -> {
                     look(Integer.parseInt(how.split(" ")[0]), how.split(" ")[1]);
                     try {
-                        open("a_client_that_leaves_frees_the_upstream");
-                        browser.executeScript("document.querySelector('details.lists').open = true");
+                        open(how.split(" ")[2]);
+                        browser.executeScript("document.querySelectorAll('main details').forEach(each => each.open = true)");
 
                         List<Rule> violations =
                                 new AxeBuilder().analyze(browser).getViolations();
@@ -305,8 +370,24 @@ class BrowserProof {
         assertThat(isTrue).as(script).isTrue();
     }
 
+    private static void choose(WebElement select, String value) {
+        select.findElement(By.cssSelector("option[value='" + value + "']")).click();
+    }
+
+    private static WebElement at(String side, String place) {
+        return browser.findElement(By.cssSelector("#" + side + " [data-at='" + place + "']"));
+    }
+
+    private static String encoded(String json) {
+        return URLEncoder.encode(json.replace('\'', '"'), UTF_8).replace("+", "%20");
+    }
+
+    private static String clipboard() {
+        return (String) browser.executeAsyncScript("navigator.clipboard.readText().then(arguments[0])");
+    }
+
     private static void press(CharSequence key) {
-        browser.switchTo().activeElement().sendKeys(key);
+        new Actions(browser).sendKeys(key).perform();
     }
 
     private static long shown() {

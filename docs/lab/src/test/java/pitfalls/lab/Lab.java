@@ -21,6 +21,7 @@ import org.eclipse.jetty.util.resource.ResourceFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import pitfalls.lab.Move.Side;
 
 /** Shows the wire on both sides of a proxy, with the fix of a step and without it, in your browser. */
 @Command(
@@ -105,16 +106,25 @@ final class Lab implements Runnable {
         return URI.create("http://127.0.0.1:" + ((ServerConnector) server.getConnectors()[0]).getLocalPort() + "/");
     }
 
-    /** {@code GET /scenes.json}: which scenes there are. */
+    /** {@code GET /scenes.json} and {@code GET /moves.json}: which scenes there are, and which moves the bench has. */
     private static final class Catalogue extends Handler.Abstract.NonBlocking {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
-            if (!Request.getPathInContext(request).equals("/scenes.json")) return false;
-            List<Map<String, Object>> scenes =
-                    Scenes.all().stream().map(Scene::json).toList();
+            Object json =
+                    switch (Request.getPathInContext(request)) {
+                        case "/scenes.json" ->
+                            Scenes.all().stream().map(Scene::json).toList();
+                        case "/moves.json" -> Map.of("upstream", moves(Side.UPSTREAM), "client", moves(Side.CLIENT));
+                        default -> null;
+                    };
+            if (json == null) return false;
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json;charset=utf-8");
-            response.write(true, UTF_8.encode(Json.of(scenes)), callback);
+            response.write(true, UTF_8.encode(Json.of(json)), callback);
             return true;
+        }
+
+        private static List<Map<String, Object>> moves(Side side) {
+            return side.kinds().stream().map(Move.Kind::json).toList();
         }
     }
 }

@@ -51,6 +51,13 @@ record Mark(double time, Lane lane, int connection, Kind kind, String bytes, int
         return new Mark(time - by, lane, connection, kind, bytes, pieces, leftOut);
     }
 
+    /** For the page, while it is recorded: on the left, 0, or on the right, 1. */
+    Map<String, Object> json(int side) {
+        Map<String, Object> json = json();
+        json.put("side", side);
+        return json;
+    }
+
     /** For the page. */
     Map<String, Object> json() {
         Map<String, Object> json = new LinkedHashMap<>();

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -19,9 +18,13 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 
-/** Plays a scene when it is asked to, {@code POST /play/…}, and tells what happens while it does: as server-sent events. */
+/**
+ * Plays a scene when it is asked to, {@code POST /play/…}, or what is on the bench, {@code POST /bench}, and tells what happens while it does: as
+ * server-sent events.
+ */
 final class Player extends Handler.Abstract {
     private static final int WAIT_S = 20;
+    private static final int MOST_BYTES = 64 * 1024;
 
     private final Semaphore stage = new Semaphore(1, true);
 
@@ -35,9 +38,11 @@ final class Player extends Handler.Abstract {
     @Override
     public boolean handle(Request request, Response response, Callback callback) throws Exception {
         String path = Request.getPathInContext(request);
-        if (!path.startsWith("/play/")) return false;
+        boolean isBench = path.equals("/bench");
+        if (!isBench && !path.startsWith("/play/")) return false;
         if (!request.getMethod().equals("POST"))
             return Guard.refuse(response, callback, HttpStatus.METHOD_NOT_ALLOWED_405, "Play a scene with POST.\n");
+        if (isBench) return playBench(request, response, callback);
         String id = path.substring("/play/".length());
         var attempt = Attempt.find(id);
         if (attempt.isPresent())
@@ -48,6 +53,22 @@ final class Player extends Handler.Abstract {
         return tell(response, callback, events -> Json.of(play(scene.get(), events)));
     }
 
+    private boolean playBench(Request request, Response response, Callback callback) throws Exception {
+        if (request.getLength() < 0 || request.getLength() > MOST_BYTES)
+            return Guard.refuse(
+                    response,
+                    callback,
+                    HttpStatus.PAYLOAD_TOO_LARGE_413,
+                    "The bench reads " + MOST_BYTES + " bytes, and has to know beforehand how many there are.\n");
+        Bench bench;
+        try {
+            bench = Bench.parse(Content.Source.asString(request, UTF_8));
+        } catch (IllegalArgumentException bad) {
+            return Guard.refuse(response, callback, HttpStatus.BAD_REQUEST_400, bad.getMessage() + "\n");
+        }
+        return tell(response, callback, bench::play);
+    }
+
     /** Plays a scene on the proxy of the step before and on that of its step. */
     static Comparison play(Scene scene, Consumer<Map<String, Object>> marks) {
         return play(scene, () -> scene.play(scene.step() - 1), marks);
@@ -55,15 +76,9 @@ final class Player extends Handler.Abstract {
 
     /** Plays it on another proxy, and on that of its step. */
     static Comparison play(Scene scene, Stage.Play other, Consumer<Map<String, Object>> marks) {
-        Recording left = Stage.play(scene.step() - 1, other, mark -> marks.accept(on(0, mark)));
-        Recording right = Stage.play(scene.step(), () -> scene.play(scene.step()), mark -> marks.accept(on(1, mark)));
+        Recording left = Stage.play(scene.step() - 1, other, mark -> marks.accept(mark.json(0)));
+        Recording right = Stage.play(scene.step(), () -> scene.play(scene.step()), mark -> marks.accept(mark.json(1)));
         return Comparison.of(left, right);
-    }
-
-    private static Map<String, Object> on(int side, Mark mark) {
-        Map<String, Object> json = new LinkedHashMap<>(mark.json());
-        json.put("side", side);
-        return json;
     }
 
     /** What is played; its result is the last event. */

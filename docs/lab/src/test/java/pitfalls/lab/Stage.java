@@ -3,6 +3,11 @@ package pitfalls.lab;
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
@@ -10,6 +15,11 @@ import pitfalls.support.Wire;
 
 /** Where scenes are played, one at a time: their tests have one {@link Loopback} for all. */
 final class Stage {
+    /** How long one recording may take: the longest test that the lab shows needs two seconds. */
+    static final Duration LIMIT = Duration.ofSeconds(10);
+
+    private static final int STOP_MS = 2000;
+
     private static final Loopback LOOPBACK = LoopbackTest.loopback;
 
     private Stage() {}
@@ -25,21 +35,58 @@ final class Stage {
      * @param step the number of the step whose proxy it is about
      * @param live is told each mark at once
      */
-    static synchronized Recording play(int step, Play play, Consumer<Mark> live) {
+    static Recording play(int step, Play play, Consumer<Mark> live) {
+        return play(step, play, live, LIMIT);
+    }
+
+    /** The same, with another limit. */
+    static synchronized Recording play(int step, Play play, Consumer<Mark> live, Duration limit) {
         var recorder = new Recorder(live);
-        Throwable failure = null;
         LOOPBACK.use(recorder);
+        var player = new FutureTask<Throwable>(() -> failureOf(play));
+        var thread = new Thread(player, "scene");
+        thread.setDaemon(true);
+        thread.start();
+        String failure = "";
         try {
-            play.run();
-        } catch (Throwable thrown) {
-            failure = thrown;
-        } finally {
+            Throwable thrown = player.get(limit.toMillis(), TimeUnit.MILLISECONDS);
             recorder.end();
+            Throwable atTheEnd = clear();
+            if (thrown != null) failure = told(thrown);
+            else if (atTheEnd != null) failure = told(atTheEnd);
+        } catch (TimeoutException tooLong) {
+            recorder.end();
+            stop(thread);
+            failure = "It has not come to its end within " + limit.toMillis() + " ms, so the lab has stopped it.";
+        } catch (InterruptedException | ExecutionException impossible) {
+            throw new IllegalStateException(impossible);
+        } finally {
             LOOPBACK.use(Wire.PLAIN);
         }
-        Throwable atTheEnd = clear();
-        if (failure == null) failure = atTheEnd;
-        return new Recording(step, recorder.marks(), recorder.leftOut(), failure == null ? "" : told(failure));
+        return new Recording(step, recorder.marks(), recorder.leftOut(), failure);
+    }
+
+    private static Throwable failureOf(Play play) {
+        try {
+            play.run();
+            return null;
+        } catch (Throwable failure) {
+            return failure;
+        }
+    }
+
+    /** What waits is interrupted, and what reads has its connection closed. */
+    private static void stop(Thread player) {
+        player.interrupt();
+        clear();
+        try {
+            player.join(STOP_MS);
+        } catch (InterruptedException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+        if (player.isAlive())
+            throw new IllegalStateException("This scene took too long, and does not stop. Start the lab again.");
+        clear();
     }
 
     /** Stops what the test has started; returns what the first upstream that has failed says. */

@@ -1,6 +1,7 @@
 /* The page: which scene, what of it is shown, and what the keys do. */
 import {byId, element} from './dom.js';
-import {bytes, lists, markOf, sides} from './picture.js';
+import {benchOf, drawBench, linkOf} from './bench.js';
+import {bytes, lists, markOf, sides, sidesOf} from './picture.js';
 import {play} from './player.js';
 import {svg} from './svg.js';
 import {time} from './marks.js';
@@ -26,8 +27,18 @@ function attemptOf(id) {
     names: [['your exercise', 'what you have'], [`step ${step}`, 'what is wanted']]};
 }
 
+/* What a reader has put together: see bench.js. */
+function sceneOfBench(bench) {
+  return {bench, id: 'bench', test: 'bench', row: '', title: 'Break it yourself', stepTitle: 'The bench',
+    question: 'Put together an upstream and a client, and choose the proxy between them. What is new in a later step is not there to be set.'};
+}
+
+const namesOfBench = ({step}) => [step > 1 ? [`step ${step - 1}`, 'the step before'] : null, [`step ${step}`, 'the step that you chose']];
+
 function sceneOfFragment() {
   const id = decodeURIComponent(location.hash.slice(1));
+  const bench = benchOf(id);
+  if (bench) return sceneOfBench(bench);
   const attempt = attemptOf(id);
   if (attempt) return attempt;
   return scenes.find(each => each.id === id) ?? scenes.find(each => each.test === id) ?? scenes[0];
@@ -35,7 +46,8 @@ function sceneOfFragment() {
 
 function drawMenu() {
   const steps = [...new Set(scenes.map(each => each.step))];
-  byId('scenes').replaceChildren(...steps.flatMap(step => [
+  byId('scenes').replaceChildren(element('ul', {}, element('li', {},
+    element('a', {href: '#bench', 'aria-current': scene.bench ? 'page' : null}, 'Break it yourself'))), ...steps.flatMap(step => [
     element('h2', {}, scenes.find(each => each.step === step).stepTitle),
     element('ul', {}, ...scenes.filter(each => each.step === step).map(each => element('li', {},
       element('a', {href: `#${encodeURIComponent(each.id)}`, class: each.headline ? 'headline' : '', title: each.headline ? 'A headline of its step' : null,
@@ -47,11 +59,14 @@ async function show(next) {
   model = null;
   stop();
   document.title = `${scene.title} – the lab`;
-  byId('step').textContent = scene.stepTitle + (scene.mine ? ' · your exercise' : scene.headline ? ' · headline' : ' · fine print');
+  byId('step').textContent = scene.stepTitle + (scene.bench ? '' : scene.mine ? ' · your exercise' : scene.headline ? ' · headline' : ' · fine print');
   byId('title').textContent = scene.title;
   byId('question').textContent = scene.question;
+  byId('bench').hidden = !scene.bench;
+  byId('bench').replaceChildren();
   drawMenu();
   drawAbout();
+  if (scene.bench) await drawBench(scene.bench, run);
   await run();
 }
 
@@ -61,11 +76,13 @@ async function run() {
   running?.abort();
   const mine = running = new AbortController();
   stop();
-  const live = {left: {marks: []}, right: {marks: []}, rows: [], first: -1, names: scene.names};
-  byId('status').textContent = 'The test is running on both proxies …';
+  const names = scene.bench ? namesOfBench(scene.bench) : scene.names;
+  const live = {left: {marks: []}, right: {marks: []}, rows: [], first: -1, names, outcomes: scene.bench && [], isRunning: true};
+  if (scene.bench) history.replaceState(null, '', linkOf(scene.bench));
+  byId('status').textContent = scene.bench ? 'Running …' : 'The test is running on both proxies …';
   document.body.dataset.state = 'running';
   try {
-    const end = await play(`play/${scene.id}`, null, mark => {
+    const end = await play(scene.bench ? 'bench' : `play/${scene.id}`, scene.bench ? JSON.stringify(scene.bench) : null, mark => {
       if (mine !== running) return;
       const side = mark.side ? 'right' : 'left';
       const begin = live[side].marks[0]?.began ?? mark.time;
@@ -75,8 +92,11 @@ async function run() {
       draw({shown: live.rows.length, chosen: -1});
     }, mine.signal);
     if (mine !== running) return;
-    model = {...end, names: scene.names};
-    byId('status').textContent = model.first < 0 ? 'Both recordings are equal.'
+    model = {...end, names};
+    if (!names[0]) model = {...model, first: -1, rows: model.rows.map(row => [row[0], row[1], false])};
+    if (scene.bench) drawAbout(end.java);
+    byId('status').textContent = !names[0] ? 'There is no step before step 1.' : model.first < 0 ? 'Both recordings are equal.'
+      : scene.bench ? 'Framed: the first difference.'
       : `Framed: the first difference. “${scene.title}” guards it.`;
     if (scene.mine && !model.left.failure) byId('status').textContent = 'Your exercise passes this test.';
     draw({shown: model.rows.length, chosen: Math.max(0, model.first)});
@@ -97,7 +117,7 @@ function draw(change) {
   Object.assign(state, change);
   byId('sides').replaceChildren(...sides(model, state, row => draw({chosen: row})));
   if (focused != null) document.querySelector(`.side.shown [data-row="${focused}"], [data-row="${focused}"]`)?.focus({preventScroll: true});
-  byId('tabs').replaceChildren(...[0, 1].map(side => element('button', {'aria-pressed': String(state.tab === side), onclick: () => draw({tab: side})}, model.names[side][0])));
+  byId('tabs').replaceChildren(...sidesOf(model).map(side => element('button', {'aria-pressed': String(state.tab === side), onclick: () => draw({tab: side})}, model.names[side][0])));
   byId('at').max = Math.max(1, model.rows.length);
   byId('at').value = state.shown;
   byId('time').textContent = time(shownUntil());
@@ -112,14 +132,31 @@ function shownUntil() {
   return Math.max(0, ...times);
 }
 
-function drawAbout() {
-  byId('about').hidden = Boolean(scene.mine);
+function drawAbout(java) {
+  byId('about').hidden = Boolean(scene.mine || scene.bench && !java);
+  if (scene.bench) return byId('about').replaceChildren(
+    element('h2', {}, 'Take it with you'),
+    element('p', {class: 'actions'}, copier('link', 'Copy the link', () => location.href), copier('java', 'Copy the test in Java', () => java)),
+    element('details', {}, element('summary', {}, 'The test in Java'),
+      element('p', {}, 'It says what step ', String(scene.bench.step), ' has done just now. Save it in that step as ', element('code', {}, `src/test/java/pitfalls/step0${scene.bench.step}/BenchTest.java`), '.'),
+      element('pre', {id: 'java-text', tabindex: 0, role: 'region', 'aria-label': 'The test in Java'}, java)));
   byId('about').replaceChildren(
     element('h2', {}, 'Where this comes from'),
     element('p', {}, 'What you see is the test ', element('code', {}, scene.test), scene.row ? `, row “${scene.row}”,` : '', ' of ', element('code', {}, scene.contract), ', played on the real proxies. Run it:'),
     element('pre', {}, scene.command),
     element('p', {}, 'Read about it: ', element('code', {}, scene.place)),
     element('p', {}, 'What the test looks at is in the sentence under each picture: on the left it fails, on the right it passes.'));
+}
+
+function copier(name, label, text) {
+  return element('button', {id: `copy-${name}`, onclick: async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      byId('status').textContent = 'Copied.';
+    } catch {
+      byId('status').textContent = 'The browser does not let the page copy. The link is in the address bar, and the test is below.';
+    }
+  }}, label);
 }
 
 /* ---- the time axis ---- */

@@ -18,9 +18,12 @@ function waits(model) {
 
 export const markOf = (model, side, row) => row[side] < 0 ? null : model[side ? 'right' : 'left'].marks[row[side]];
 
+/* Step 1 on the bench has nothing beside it. */
+export const sidesOf = model => model.names[0] ? [0, 1] : [1];
+
 export function sides(model, state, pick) {
   const folds = waits(model);
-  return [0, 1].map(side => {
+  return sidesOf(model).map(side => {
     const recording = model[side ? 'right' : 'left'];
     const items = [];
     model.rows.forEach((row, k) => {
@@ -28,12 +31,12 @@ export function sides(model, state, pick) {
       items.push(item(model, state, side, row, k, pick));
     });
     const name = model.names[side];
-    return element('section', {class: `side ${side ? 'after' : 'before'} ${state.tab === side ? 'shown' : ''}`, 'aria-label': `${name[0]}, ${name[1]}`},
+    return element('section', {class: `side ${side ? 'after' : 'before'} ${state.tab === side || !model.names[0] ? 'shown' : ''}`, 'aria-label': `${name[0]}, ${name[1]}`},
       element('h2', {}, element('b', {}, name[0]), element('span', {}, name[1])),
       element('div', {class: 'who', 'aria-hidden': 'true'}, element('span'),
         element('div', {}, element('i', {}, 'client'), element('i', {}, 'proxy'), element('i', {}, 'upstream'))),
       element('ol', {class: 'marks'}, ...items),
-      state.shown >= model.rows.length ? verdict(recording, side) : null);
+      state.shown >= model.rows.length ? verdict(model, side) : null);
   });
 }
 
@@ -56,8 +59,11 @@ function item(model, state, side, row, k, pick) {
   return element('li', {class: classes.join(' ')}, element('span', {class: 'when'}, time(mark.time)), element('div', {class: 'life'}, arrow));
 }
 
-function verdict(recording, side) {
+function verdict(model, side) {
+  const recording = model[side ? 'right' : 'left'];
+  if (model.isRunning) return element('p', {class: 'verdict'}, model.outcomes ? 'Running …' : 'The test is running …');
   const over = recording.leftOut ? ` (${recording.leftOut} more marks are not shown)` : '';
+  if (model.outcomes) return element('p', {class: 'verdict'}, model.outcomes[side] + over);
   if (!recording.failure) return element('p', {class: 'verdict passes'}, `The test passes here.${over}`);
   return element('p', {class: 'verdict fails'}, `The test fails here${over}: ${recording.failure.replace(/\s*\n\s*/g, ' ')}`);
 }
@@ -65,7 +71,7 @@ function verdict(recording, side) {
 /* The two marks of a row, opened. */
 export function bytes(model, row, isHex) {
   const marks = [0, 1].map(side => markOf(model, side, row));
-  return marks.map((mark, side) => element('div', {},
+  return sidesOf(model).map(side => [marks[side], side]).map(([mark, side]) => element('div', {},
     element('h3', {}, mark ? `${model.names[side][0]}: ${from(mark)} → ${to(mark)}, ${time(mark.time)}` + (mark.kind === 'data' ? `, ${size(mark)}` : '') : model.names[side][0]),
     opened(mark, marks[1 - side], isHex)));
 }
@@ -90,7 +96,7 @@ function opened(mark, other, isHex) {
 
 /* For those who do not see the picture: four lists for each side. */
 export function lists(model) {
-  return [0, 1].map(side => element('section', {'aria-label': `Lists of ${model.names[side].join(', ')}`}, element('h3', {}, model.names[side].join(', ')),
+  return sidesOf(model).map(side => element('section', {'aria-label': `Lists of ${model.names[side].join(', ')}`}, element('h3', {}, model.names[side].join(', ')),
     ...LANES.flatMap(lane => {
       const marks = model[side ? 'right' : 'left'].marks.filter(mark => mark.lane === lane);
       return [element('h4', {}, `${laneName(lane)} (${marks.length})`),

@@ -1,4 +1,5 @@
 /* The picture as one file, for slides and pages. It has no times but long waits, so that it is the same in each run. */
+import {sidesOf} from './picture.js';
 import {goesRight, isClientSide, isRest, shown, summary} from './marks.js';
 
 const WIDTH = 960, SIDE = 468, TOP = 92, ROW = 34, LETTER = 6.7, FOLDED_MS = 750;
@@ -17,9 +18,9 @@ const cut = (content, width) => content.length * LETTER <= width ? content : con
 export function svg(scene, model) {
   const rows = lines(model);
   const height = TOP + rows.length * ROW + 44;
-  const sides = [0, 1].map(side => panel(model, rows, side, height)).join('\n');
+  const sides = sidesOf(model).map(side => panel(model, rows, side, height)).join('\n');
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="title">
-<title id="title">${escaped(`${scene.title}: ${model.names[0].join(', ')}, beside ${model.names[1].join(', ')}`)}</title>
+<title id="title">${escaped(`${scene.title}: ${sidesOf(model).map(side => model.names[side].join(', ')).join(', beside ')}`)}</title>
 <style>${STYLE}</style>
 <rect class="page" width="${WIDTH}" height="${height}"/>
 <text x="8" y="24" style="font-size:16px;font-weight:600">${escaped(scene.title)}</text>
@@ -44,7 +45,7 @@ function lines(model) {
 }
 
 function panel(model, rows, side, height) {
-  const x = side ? WIDTH - SIDE - 8 : 8;
+  const x = side && model.names[0] ? WIDTH - SIDE - 8 : 8;
   const at = [0.16, 0.5, 0.84].map(part => x + SIDE * part);
   const recording = model[side ? 'right' : 'left'];
   const bottom = height - 40;
@@ -53,9 +54,12 @@ function panel(model, rows, side, height) {
 <text x="${x + 14}" y="58" class="${side ? 'good' : 'bad'}" style="font-weight:600">${escaped(model.names[side].join(', '))}</text>
 ${at.map((center, i) => text(center, 80, 'dim', ['client', 'proxy', 'upstream'][i]) + `<path class="life" d="M${center} 88V${bottom}"/>`).join('\n')}
 ${rows.map((row, k) => row.waits ? fold(row, k, side, x) : arrow(row, k, side, at)).join('\n')}
-<text x="${x + 14}" y="${height - 20}" class="${recording.failure ? 'bad' : 'good'}">${recording.failure ? '✘ the test fails' : '✔ the test passes'}</text>
+<text x="${x + 14}" y="${height - 20}" class="${model.outcomes ? 'dim' : recording.failure ? 'bad' : 'good'}">${verdict(model, recording, side)}</text>
 </g>`;
 }
+
+const verdict = (model, recording, side) => model.outcomes ? escaped(cut(model.outcomes[side], SIDE - 28))
+  : recording.failure ? '✘ the test fails' : '✔ the test passes';
 
 const fold = (row, k, side, x) => row.waits[side] ? text(x + SIDE / 2, TOP + k * ROW + 21, 'dim', `· · · ${row.waits[side]} s of nothing · · ·`) : '';
 
