@@ -155,7 +155,7 @@ record Bench(
     Map<String, Object> play(Consumer<Map<String, Object>> marks) {
         Played left = step == 1 ? null : playOn(step - 1, mark -> marks.accept(mark.json(0)));
         Played right = playOn(step, mark -> marks.accept(mark.json(1)));
-        var nothing = new Recording(0, List.of(), 0, "");
+        var nothing = new Recording(0, List.of(), 0, 0, "");
         Map<String, Object> json =
                 new LinkedHashMap<>(Json.of(Comparison.of(left == null ? nothing : left.recording, right.recording)));
         json.put("outcomes", List.of(left == null ? "" : told(left), told(right)));

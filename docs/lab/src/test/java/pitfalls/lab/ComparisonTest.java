@@ -75,6 +75,6 @@ class ComparisonTest {
                 .mapToObj(i -> new Mark(
                         i, said.get(i).lane(), 1, Mark.Kind.DATA, said.get(i).bytes(), 1, 0))
                 .toList();
-        return new Recording(step, marks, 0, "");
+        return new Recording(step, marks, 0, 0, "");
     }
 }

@@ -32,6 +32,7 @@ final class Json {
                         comparison.rows().stream()
                                 .map(row -> List.of(row.left(), row.right(), row.differs()))
                                 .toList(),
-                "first", comparison.first());
+                "first", comparison.first(),
+                "command", Terminal.command(comparison.right()));
     }
 }

@@ -63,6 +63,7 @@ final class Recorder implements Wire {
     private int bytes;
     private int leftOut;
     private boolean isOver;
+    private double end;
 
     /**
      * @param live is told each mark when it is taken, its time in milliseconds of the clock
@@ -123,11 +124,15 @@ final class Recorder implements Wire {
     }
 
     /** Ends the recording, when what is under way has arrived. */
-    void end() {
+    void stop() {
+        double now = now();
         int each = Math.max(1, REST_MS / Math.max(1, clients.size()));
         for (RecordedSocket client : clients) client.readRest(each);
         synchronized (this) {
             isOver = true;
+            end = marks.isEmpty()
+                    ? 0
+                    : now - marks.stream().mapToDouble(Mark::time).min().getAsDouble();
         }
     }
 
@@ -152,6 +157,11 @@ final class Recorder implements Wire {
             merged.add(last);
         }
         return List.copyOf(merged);
+    }
+
+    /** Milliseconds from the first mark until it was stopped. */
+    synchronized double end() {
+        return end;
     }
 
     /** How many marks there were beyond those that a recording may have. */

@@ -2,12 +2,15 @@ package pitfalls.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.URI;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import pitfalls.lab.Mark.Kind;
 import pitfalls.step01.MinimalProxy;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
 
 class RecorderTest implements LoopbackTest {
 
@@ -134,6 +137,22 @@ class RecorderTest implements LoopbackTest {
 
         assertThat(recording.failure()).isEqualTo("[the status of the response] expected: 200 but was: 502");
         assertThat(recording.marks()).isEmpty();
+    }
+
+    @Test
+    void what_does_not_come_to_its_end_is_stopped() {
+        var recording = Stage.play(
+                1,
+                () -> loopback.connect(URI.create(
+                                loopback.scripted(RawConnection::awaitEnd).target()))
+                        .sendRequest("GET /x")
+                        .awaitEnd(),
+                mark -> {},
+                Duration.ofMillis(50));
+
+        assertThat(recording.failure())
+                .isEqualTo("It has not come to its end within 50 ms, so the lab has stopped it.");
+        assertThat(kinds(recording, Lane.CLIENT_TO_PROXY)).startsWith(Kind.CONNECT, Kind.DATA);
     }
 
     private static List<Kind> kinds(Recording recording, Lane lane) {

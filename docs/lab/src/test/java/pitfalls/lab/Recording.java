@@ -9,10 +9,11 @@ import java.util.Map;
  *
  * @param step the number of the step whose proxy it was
  * @param marks in the order of time
+ * @param end milliseconds from the first mark to the end of the test
  * @param leftOut how many marks there were beyond those that are kept
  * @param failure what the test said; empty if it passed
  */
-record Recording(int step, List<Mark> marks, int leftOut, String failure) {
+record Recording(int step, List<Mark> marks, double end, int leftOut, String failure) {
 
     boolean passed() {
         return failure.isEmpty();
@@ -23,6 +24,7 @@ record Recording(int step, List<Mark> marks, int leftOut, String failure) {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("step", step);
         json.put("marks", marks.stream().map(Mark::json).toList());
+        json.put("end", Math.round(end));
         json.put("leftOut", leftOut);
         json.put("failure", failure);
         return json;

@@ -50,12 +50,12 @@ final class Stage {
         String failure = "";
         try {
             Throwable thrown = player.get(limit.toMillis(), TimeUnit.MILLISECONDS);
-            recorder.end();
+            recorder.stop();
             Throwable atTheEnd = clear();
             if (thrown != null) failure = told(thrown);
             else if (atTheEnd != null) failure = told(atTheEnd);
         } catch (TimeoutException tooLong) {
-            recorder.end();
+            recorder.stop();
             stop(thread);
             failure = "It has not come to its end within " + limit.toMillis() + " ms, so the lab has stopped it.";
         } catch (InterruptedException | ExecutionException impossible) {
@@ -63,7 +63,7 @@ final class Stage {
         } finally {
             LOOPBACK.use(Wire.PLAIN);
         }
-        return new Recording(step, recorder.marks(), recorder.leftOut(), failure);
+        return new Recording(step, recorder.marks(), recorder.end(), recorder.leftOut(), failure);
     }
 
     private static Throwable failureOf(Play play) {

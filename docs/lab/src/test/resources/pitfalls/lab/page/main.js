@@ -94,7 +94,7 @@ async function run() {
     if (mine !== running) return;
     model = {...end, names};
     if (!names[0]) model = {...model, first: -1, rows: model.rows.map(row => [row[0], row[1], false])};
-    if (scene.bench) drawAbout(end.java);
+    drawAbout(end);
     byId('status').textContent = !names[0] ? 'There is no step before step 1.' : model.first < 0 ? 'Both recordings are equal.'
       : scene.bench ? 'Framed: the first difference.'
       : `Framed: the first difference. “${scene.title}” guards it.`;
@@ -132,7 +132,8 @@ function shownUntil() {
   return Math.max(0, ...times);
 }
 
-function drawAbout(java) {
+function drawAbout(end) {
+  const java = end?.java;
   byId('about').hidden = Boolean(scene.mine || scene.bench && !java);
   if (scene.bench) return byId('about').replaceChildren(
     element('h2', {}, 'Take it with you'),
@@ -144,6 +145,7 @@ function drawAbout(java) {
     element('h2', {}, 'Where this comes from'),
     element('p', {}, 'What you see is the test ', element('code', {}, scene.test), scene.row ? `, row “${scene.row}”,` : '', ' of ', element('code', {}, scene.contract), ', played on the real proxies. Run it:'),
     element('pre', {}, scene.command),
+    ...(end?.command ? [element('p', {}, 'Send what its client sends to a proxy of your own, on port 8080:'), element('pre', {id: 'command'}, end.command)] : []),
     element('p', {}, 'Read about it: ', element('code', {}, scene.place)),
     element('p', {}, 'What the test looks at is in the sentence under each picture: on the left it fails, on the right it passes.'));
 }

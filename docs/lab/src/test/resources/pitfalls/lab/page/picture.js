@@ -4,6 +4,10 @@ import {LANES, from, to, goesRight, hex, isClientSide, laneName, lines, normaliz
 
 const FOLDED_MS = 250;
 
+/* What a test that fails has waited for in vain, at its end. */
+const SILENCE_MS = 100;
+const restOf = recording => recording.end - Math.max(0, ...recording.marks.map(mark => mark.time));
+
 /* What comes before a row on either side, if it is long. */
 function waits(model) {
   const last = [0, 0];
@@ -30,6 +34,7 @@ export function sides(model, state, pick) {
       if (folds[k][0] || folds[k][1]) items.push(fold(folds[k][side], k >= state.shown));
       items.push(item(model, state, side, row, k, pick));
     });
+    if (recording.failure && restOf(recording) > SILENCE_MS) items.push(fold(restOf(recording), state.shown < model.rows.length));
     const name = model.names[side];
     return element('section', {class: `side ${side ? 'after' : 'before'} ${state.tab === side || !model.names[0] ? 'shown' : ''}`, 'aria-label': `${name[0]}, ${name[1]}`},
       element('h2', {}, element('b', {}, name[0]), element('span', {}, name[1])),
