@@ -26,20 +26,25 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import pitfalls.program.ReverseProxy;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.RawConnection;
 
 /** The files in {@code docs/deploy}: each is read by a program that knows its words, and the commands in them start the proxy. */
 @DisabledOnOs(OS.WINDOWS) // for which none of the files is
+@Timeout(value = 3, unit = TimeUnit.MINUTES)
 class DeployProof implements LoopbackTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Path DEPLOY = Page.ROOT.resolve("docs/deploy");
     private static final Map<String, Class<?>> KINDS = Map.of(
             "Deployment", Deployment.class,
@@ -219,10 +224,19 @@ class DeployProof implements LoopbackTest {
         var client = loopback.connect(URI.create("http://" + ServerProcess.authorityOf(address)));
 
         for (String path : paths)
-            assertThat(client.sendRequest("GET " + path).receiveResponse().status())
-                    .as(path)
-                    .isEqualTo(200);
+            assertThat(statusInTheEnd(client, path)).as(path).isEqualTo(200);
         assertThat(client.sendRequest("GET /x").receiveResponse().body()).isEqualTo("ok");
+    }
+
+    /** Asks as a probe does, again and again until the answer is yes. */
+    private static int statusInTheEnd(RawConnection client, String path) throws Exception {
+        long end = System.nanoTime() + PATIENCE.toNanos();
+        while (true) {
+            client.sendRequest("GET " + path).receivesNothingFor(PATIENCE); // a program that starts may be slow
+            int status = client.receiveResponse().status();
+            if (status == 200 || System.nanoTime() - end > 0) return status;
+            Thread.sleep(50);
+        }
     }
 
     /** The same command with this machine's Java, and with the classes that the jar is made of. */

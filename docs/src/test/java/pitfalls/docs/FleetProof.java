@@ -70,7 +70,14 @@ class FleetProof implements LoopbackTest {
         command.add("--listen=" + ServerProcess.authorityOf(address));
         command.add("--via=" + nextName());
         command.addAll(options);
-        return start(address, command, "TERM");
+        FleetInstance instance = start(address, command, "TERM");
+        if (options.contains("--health")) awaitReady(instance);
+        return instance;
+    }
+
+    private static void awaitReady(FleetInstance instance) throws InterruptedException {
+        URI ready = instance.url().resolve("/ready");
+        await(() -> get(ready).equals("ready\n"), PATIENCE);
     }
 
     private FleetInstance start(InetSocketAddress address, List<String> command, String signal) throws Exception {
@@ -200,7 +207,8 @@ class FleetProof implements LoopbackTest {
 
     private static String get(URI url) {
         try (var client = new RawConnection(new Socket(url.getHost(), url.getPort()))) {
-            var response = client.sendRequest("GET /x").receiveResponse();
+            String path = url.getPath().isEmpty() ? "/x" : url.getPath();
+            var response = client.sendRequest("GET " + path).receiveResponse();
             return response.status() == 200 ? response.body() : String.valueOf(response.status());
         } catch (IOException x) {
             return x.toString();

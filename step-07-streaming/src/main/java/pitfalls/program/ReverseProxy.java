@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.eclipse.jetty.alpn.server.ALPNServerConnectionFactory;
 import org.eclipse.jetty.client.HttpClient;
@@ -124,7 +125,9 @@ public final class ReverseProxy implements Callable<Integer> {
     @Option(
             names = "--via",
             paramLabel = "PSEUDONYM",
-            description = "Write this name into Via, for example edge-a. Default: a random name.")
+            description =
+                    "Write this name into Via, for example edge-a. All instances of a fleet need the same one, by which a loop"
+                            + " ends, and two fleets in a row need two. Default: a random name.")
     private String via;
 
     @Option(
@@ -223,7 +226,8 @@ public final class ReverseProxy implements Callable<Integer> {
             fallbackValue = "/",
             description =
                     "Answer /live (is the process alive?) and /ready (should it get requests?) without asking an upstream;"
-                            + " with --health=/internal, /internal/live and /internal/ready. Default: off.")
+                            + " with --health=/internal, /internal/live and /internal/ready. /ready is 503 at first, for up to"
+                            + " a second in which the program warms up. Default: off.")
     private String health;
 
     @Option(
@@ -471,6 +475,8 @@ public final class ReverseProxy implements Callable<Integer> {
         if (metrics != null) out.println("reverse-proxy: metrics on " + metricsPort.url());
         if (isDemo) out.println(DemoUpstream.thingsToTry(url));
         out.flush();
+        Health asked = server.getDescendant(Health.class);
+        if (asked != null) asked.readyAfter(new WarmUp(this::newTwin));
         stop.awaitStop();
         return CommandLine.ExitCode.OK;
     }
@@ -530,6 +536,18 @@ public final class ReverseProxy implements Callable<Integer> {
         server.setRequestLog(isOnlyOne ? log : new RequestLog.Collection(server.getRequestLog(), log));
     }
 
+    /** A server that does the same with requests, for loopback only, without TLS, limits and an access log. Not started. */
+    Server newTwin(String upstream) {
+        var server = new Server(new ServerThreads());
+        server.addConnector(new ListenAddress("127.0.0.1", 0)
+                .newConnector(server, new ClientConnectionFactory(requestHeadTimeout)));
+        StreamingProxy proxy = newProxy(() -> Director.fixed(upstream));
+        proxy.setUpstreamProtocol(UpstreamProtocol.HTTP_1_1);
+        var requests = new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
+        server.setHandler(requests);
+        return server;
+    }
+
     private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {
         int most = descriptors.clients();
         int all = maxConnections == null ? most : Math.min(maxConnections, most);
@@ -583,8 +601,12 @@ public final class ReverseProxy implements Callable<Integer> {
 
     /** The proxy that the options describe. */
     StreamingProxy newProxy() {
+        return newProxy(this::newDirector);
+    }
+
+    private StreamingProxy newProxy(Supplier<Director> director) {
         try {
-            var proxy = new StreamingProxy(newDirector()) {
+            var proxy = new StreamingProxy(director.get()) {
                 @Override
                 protected void configureHttpClient(HttpClient httpClient) {
                     super.configureHttpClient(httpClient);

@@ -44,6 +44,7 @@ class GracefulStopTest implements LoopbackTest {
         var program = new ReverseProxy();
         ReverseProxy.commandLine(program).parseArgs(all.toArray(String[]::new));
         server = loopback.started(program.newServer());
+        server.getDescendant(Health.class).ready();
         connector = (DrainingConnector) server.getConnectors()[0];
         url = URI.create("http://127.0.0.1:" + connector.getLocalPort());
     }
@@ -222,6 +223,7 @@ class GracefulStopTest implements LoopbackTest {
     @DisabledOnOs(OS.WINDOWS) // where a process cannot be asked to end
     void a_second_SIGTERM_ends_it_at_once() throws Exception {
         try (var program = new Program("--stop-delay=1h", "--health", "--target=" + loopback.refusing())) {
+            program.linesTo("ready: warmed up");
             program.terminate();
             List<String> first = program.linesTo("told to stop");
             program.terminate();
@@ -238,6 +240,7 @@ class GracefulStopTest implements LoopbackTest {
     @DisabledOnOs(OS.WINDOWS)
     void SIGTERM_begins_the_delay_and_its_end_ends_the_program() throws Exception {
         try (var program = new Program("--stop-delay=0.4s", "--health=/internal/", "--target=" + loopback.refusing())) {
+            program.linesTo("ready: warmed up");
             int ready = loopback.connect(program.url())
                     .sendRequest("GET /internal/ready")
                     .receiveResponse()

@@ -25,6 +25,8 @@ class HealthTest implements LoopbackTest {
         var program = new ReverseProxy();
         ReverseProxy.commandLine(program).parseArgs(all.toArray(String[]::new));
         var server = loopback.started(program.newServer());
+        Health health = server.getDescendant(Health.class);
+        if (health != null) health.ready();
         int port = ((ServerConnector) server.getConnectors()[0]).getLocalPort();
         return loopback.connect(URI.create("http://127.0.0.1:" + port));
     }
