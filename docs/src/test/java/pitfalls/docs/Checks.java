@@ -58,7 +58,7 @@ final class Checks {
                     switch (block.getInfo()) {
                         case "java" -> java(page, block);
                         case "haproxy", "nginx", "yaml" -> excerpt(page, block);
-                        case "xml" -> dependency(block);
+                        case "xml" -> excerpt(page, block) == null ? null : dependency(block);
                         case "text" -> Outputs.check(page, block);
                         case "mermaid" -> mermaid(block);
                         case "shell", "powershell", "go" -> null;
@@ -71,6 +71,7 @@ final class Checks {
 
     private static String java(Page page, FencedCodeBlock block) {
         if (block.getLiteral().startsWith("// a sketch\n")) return null;
+        if (block.getLiteral().startsWith("import ")) return excerpt(page, block);
         Paragraph before = Page.before(block);
         String member = before == null ? null : lastMember(page, before);
         if (member == null) return "a block of Java needs a paragraph before it that names a Class.member";

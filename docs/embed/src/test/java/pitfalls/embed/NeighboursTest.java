@@ -1,7 +1,9 @@
 package pitfalls.embed;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
 import java.util.stream.Stream;
 import org.eclipse.jetty.server.ForwardedRequestCustomizer;
 import org.eclipse.jetty.server.Handler;
@@ -14,6 +16,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.step02.ServerErrorHandler;
+import pitfalls.step03.UrlNormalizingProxy;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawMessage;
@@ -83,6 +86,41 @@ class NeighboursTest implements LoopbackTest {
         assertThat(ofRed.body()).isEqualTo("red");
         assertThat(ofDead.status()).as("the status without an upstream").isEqualTo(502);
         assertThat(ofBlue.body()).isEqualTo("blue");
+    }
+
+    @Test
+    void the_prefix_alone_is_redirected_unless_its_context_lets_it_pass() throws Exception {
+        ScriptedUpstream upstream = loopback.scripted(everything);
+        var redirecting = new ContextHandler(new StreamingProxy(upstream.target()), "/v1");
+        var passing = new ContextHandler(new StreamingProxy(upstream.target()), "/v2");
+        passing.setAllowNullPathInContext(true);
+        var client = loopback.connect(loopback.serve(new Handler.Sequence(redirecting, passing)));
+
+        var redirected = client.sendRequest("GET /v1").receiveResponse();
+        var passed = client.sendRequest("GET /v2").receiveResponse();
+
+        assertThat(redirected.status()).as("the status of the first response").isEqualTo(301);
+        assertThat(redirected.field("Location")).containsExactly("/v1/");
+        assertThat(passed.body()).as("the path, as the upstream gets it").isEqualTo("/v2");
+    }
+
+    @Test
+    void an_encoded_slash_passes_if_the_server_permits_it() throws Exception {
+        ScriptedUpstream upstream = loopback.scripted(everything);
+        var http = new HttpConfiguration();
+        http.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
+        var strict = loopback.connect(loopback.serve(below(upstream)));
+        var permissive = loopback.connect(loopback.serve(below(upstream), http));
+
+        var refused = strict.sendRequest("GET /v1/a%2Fb").receiveResponse();
+        var passed = permissive.sendRequest("GET /v1/a%2Fb").receiveResponse();
+
+        assertThat(refused.status()).as("the status by default").isEqualTo(400);
+        assertThat(passed.body()).as("the path, as the upstream gets it").isEqualTo("/v1/a%2Fb");
+    }
+
+    private static Handler below(ScriptedUpstream upstream) {
+        return new ContextHandler(new StreamingProxy(upstream.target()), "/v1");
     }
 
     @Test
@@ -175,9 +213,7 @@ class NeighboursTest implements LoopbackTest {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
                 response.write(
-                        true,
-                        java.nio.ByteBuffer.wrap(Request.getRemoteAddr(request).getBytes()),
-                        callback);
+                        true, ByteBuffer.wrap(Request.getRemoteAddr(request).getBytes(US_ASCII)), callback);
                 return true;
             }
         };
