@@ -54,16 +54,15 @@ final class Checks {
         List<FencedCodeBlock> blocks = page.blocks();
         Collections.reverse(blocks); // so that what is rewritten moves none of the others
         for (FencedCodeBlock block : blocks) {
-            String complaint =
-                    switch (block.getInfo()) {
-                        case "java" -> java(page, block);
-                        case "haproxy", "nginx", "yaml" -> excerpt(page, block);
-                        case "xml" -> excerpt(page, block) == null ? null : dependency(block);
-                        case "text" -> Outputs.check(page, block);
-                        case "mermaid" -> mermaid(block);
-                        case "shell", "powershell", "go" -> null;
-                        default -> "a block of '" + block.getInfo() + "' has no source";
-                    };
+            String complaint = switch (block.getInfo()) {
+                case "java" -> java(page, block);
+                case "haproxy", "nginx", "yaml" -> excerpt(page, block);
+                case "xml" -> excerpt(page, block) == null ? null : dependency(block);
+                case "text" -> Outputs.check(page, block);
+                case "mermaid" -> mermaid(block);
+                case "shell", "powershell", "go" -> null;
+                default -> "a block of '" + block.getInfo() + "' has no source";
+            };
             if (complaint != null) complaints.add(0, "line " + Page.line(block) + ": " + complaint);
         }
         return complaints;

@@ -93,13 +93,14 @@ class DiagramsProof {
                         + "  catch (e) { result = ': ' + e.message; }\n"
                         + "  const told = document.createElement('p'); told.textContent = place + result; document.body.append(told);\n"
                         + "}\n(async () => {\n");
-        IntStream.range(0, diagrams.size()).forEach(i -> drawing.append("await draw('d")
-                .append(i)
-                .append("', `")
-                .append(diagrams.get(i).place())
-                .append("`, `")
-                .append(diagrams.get(i).text())
-                .append("`);\n"));
+        IntStream.range(0, diagrams.size())
+                .forEach(i -> drawing.append("await draw('d")
+                        .append(i)
+                        .append("', `")
+                        .append(diagrams.get(i).place())
+                        .append("`, `")
+                        .append(diagrams.get(i).text())
+                        .append("`);\n"));
         Path page = folder.resolve("diagrams.html");
         Files.write(page, drawing.append("})();\n</script>").toString().getBytes(UTF_8));
         return page;

@@ -156,9 +156,10 @@ class FirstSecondProof implements LoopbackTest {
                 ofNew.add(firstSecond(upstream.target()));
                 ofReady.add(firstSecond(upstream.target(), "--health"));
             }
-            assertThat(ofWarm).as("seconds of the warm instance").allSatisfy(micros -> assertThat(micros)
-                    .hasSize(REQUESTS_A_SECOND)
-                    .doesNotContain(Long.MAX_VALUE));
+            assertThat(ofWarm)
+                    .as("seconds of the warm instance")
+                    .allSatisfy(micros ->
+                            assertThat(micros).hasSize(REQUESTS_A_SECOND).doesNotContain(Long.MAX_VALUE));
             Generated.assertEqual(
                     "docs/fleet.md",
                     "first second",

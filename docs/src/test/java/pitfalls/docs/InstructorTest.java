@@ -88,8 +88,10 @@ class InstructorTest {
     void the_minutes_in_the_table_of_the_README_are_those_of_the_steps() {
         String table = Page.read(Page.ROOT.resolve("README.md")).text();
 
-        assertThat(Step.values()).allSatisfy(step -> assertThat(table)
-                .containsPattern("\\(" + step.folder() + "/README\\.md\\).*\\| " + minutes(step) + " min \\|\\n"));
+        assertThat(Step.values())
+                .allSatisfy(step -> assertThat(table)
+                        .containsPattern(
+                                "\\(" + step.folder() + "/README\\.md\\).*\\| " + minutes(step) + " min \\|\\n"));
     }
 
     @Test

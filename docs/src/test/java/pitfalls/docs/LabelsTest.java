@@ -26,8 +26,9 @@ class LabelsTest {
             return files
                     .filter(file -> file.toString().replace('\\', '/').matches(".*/step-.*/src/test/.*Contract\\.java"))
                     .sorted()
-                    .map(file ->
-                            DynamicTest.dynamicTest(file.getFileName().toString(), () -> assertThat(unlabelled(file))
+                    .map(file -> DynamicTest.dynamicTest(
+                            file.getFileName().toString(),
+                            () -> assertThat(unlabelled(file))
                                     .as("assertions without .as(...), by line")
                                     .isEmpty()))
                     .toList()

@@ -191,12 +191,11 @@ public final class OnStep {
     static class Directed implements DirectorContract {
         @Override
         public ProxyHandler newProxy(Director director, RetryPolicy policy, String... trustedPeers) {
-            ProxyHandler proxy =
-                    switch (step) {
-                        case DIRECTOR -> new DirectedProxy(director);
-                        case STREAMING -> finished(director);
-                        default -> OnStep.newProxy(isTargetChosen ? chosenFor(null, director) : NOBODY);
-                    };
+            ProxyHandler proxy = switch (step) {
+                case DIRECTOR -> new DirectedProxy(director);
+                case STREAMING -> finished(director);
+                default -> OnStep.newProxy(isTargetChosen ? chosenFor(null, director) : NOBODY);
+            };
             if (proxy instanceof DirectedProxy directed) directed.setTrustedPeers(trustedPeers);
             return with(policy, proxy);
         }

@@ -18,8 +18,9 @@ class SpellingProof {
     @TestFactory
     Stream<DynamicTest> each_word_is_spelt_right(@TempDir Path folder) {
         return Page.all()
-                .map(page -> DynamicTest.dynamicTest(page.name(), () -> assertThat(unknownWords(folder, page))
-                        .isEmpty()));
+                .map(page -> DynamicTest.dynamicTest(
+                        page.name(),
+                        () -> assertThat(unknownWords(folder, page)).isEmpty()));
     }
 
     @Test

@@ -124,9 +124,10 @@ class VersionsProof {
     @TestFactory
     @Order(1)
     Stream<DynamicTest> a_contract_holds_in_each_combination_of_versions_where_it_is_not_about_HTTP_1_1() {
-        return Stream.of(TO_CLIENT, TO_UPSTREAM, BOTH).flatMap(versions -> contracts()
-                .map(contract -> DynamicTest.dynamicTest(
-                        contract.getSimpleName() + ", " + versions, () -> assertHolds(contract, versions))));
+        return Stream.of(TO_CLIENT, TO_UPSTREAM, BOTH)
+                .flatMap(versions -> contracts()
+                        .map(contract -> DynamicTest.dynamicTest(
+                                contract.getSimpleName() + ", " + versions, () -> assertHolds(contract, versions))));
     }
 
     private static Stream<Class<?>> contracts() {

@@ -371,8 +371,11 @@ final class WrongAnswers {
     static class ViaContains implements HopsContract {
         @Override
         public ProxyHandler newProxy(String target, HopMark mark) {
-            return detecting(target, mark, (fields, pseudonym) -> String.join(",", fields.getValuesList(HttpHeader.VIA))
-                    .contains(pseudonym));
+            return detecting(
+                    target,
+                    mark,
+                    (fields, pseudonym) -> String.join(",", fields.getValuesList(HttpHeader.VIA))
+                            .contains(pseudonym));
         }
     }
 

@@ -30,8 +30,9 @@ final class Comparison {
     private static List<String> lines(Path file, String name, String called) throws IOException {
         var parser = new JavaParser(new ParserConfiguration().setLanguageLevel(LanguageLevel.JAVA_17));
         var parsed = parser.parse(file).getResult().orElseThrow();
-        var type = parsed.findFirst(ClassOrInterfaceDeclaration.class, found -> found.getNameAsString()
-                        .equals(name))
+        var type = parsed.findFirst(
+                        ClassOrInterfaceDeclaration.class,
+                        found -> found.getNameAsString().equals(name))
                 .orElseThrow();
         type.getAllContainedComments().forEach(Comment::remove);
         type.getComment().ifPresent(Node::remove);

@@ -73,8 +73,10 @@ class LessonTreeTest {
     private String printed(Class<?>... tests) {
         var lines = new StringBuilder();
         run(
-                new LessonTree(true, new LessonResults(folder, 1), line -> lines.append(line)
-                        .append('\n')),
+                new LessonTree(
+                        true,
+                        new LessonResults(folder, 1),
+                        line -> lines.append(line).append('\n')),
                 tests);
         return lines.toString();
     }

@@ -162,9 +162,10 @@ public final class LessonTree implements LauncherSessionListener, TestExecutionL
 
     private String explained(TestIdentifier test, Optional<Throwable> failure) {
         var text = new StringBuilder("\n✘ ");
-        sources(test).filter(ClassSource.class::isInstance).findFirst().ifPresent(at -> text.append(
-                        ((ClassSource) at).getClassName())
-                .append(": "));
+        sources(test)
+                .filter(ClassSource.class::isInstance)
+                .findFirst()
+                .ifPresent(at -> text.append(((ClassSource) at).getClassName()).append(": "));
         text.append(test.getDisplayName()).append('\n');
         failure.ifPresent(thrown -> {
             text.append(

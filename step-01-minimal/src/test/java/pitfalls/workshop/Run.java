@@ -185,12 +185,11 @@ public final class Run {
         @Override
         public void executionFinished(TestIdentifier test, TestExecutionResult result) {
             Throwable failure = result.getThrowable().orElse(null);
-            Status status =
-                    switch (result.getStatus()) {
-                        case SUCCESSFUL -> Status.PASSED;
-                        case FAILED -> Status.FAILED;
-                        case ABORTED -> Status.SKIPPED;
-                    };
+            Status status = switch (result.getStatus()) {
+                case SUCCESSFUL -> Status.PASSED;
+                case FAILED -> Status.FAILED;
+                case ABORTED -> Status.SKIPPED;
+            };
             var method = methodOf(test);
             if (method.isPresent() && (test.isTest() || failure != null || isDry))
                 add(method.get(), test, status, failure);
@@ -213,7 +212,8 @@ public final class Run {
 
     /** The chosen ones of these results, by the name of the method. */
     public static Map<String, List<Result>> byMethod(List<Result> results, Predicate<Result> chosen) {
-        return results.stream().filter(chosen).collect(Collectors.groupingBy(result -> result.method()
-                .getName()));
+        return results.stream()
+                .filter(chosen)
+                .collect(Collectors.groupingBy(result -> result.method().getName()));
     }
 }

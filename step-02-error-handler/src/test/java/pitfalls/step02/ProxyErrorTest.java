@@ -74,9 +74,10 @@ class ProxyErrorTest {
     }
 
     private static DynamicTest row(Throwable failure, Progress progress, Kind kind) {
-        return DynamicTest.dynamicTest(failure + ", " + progress, () -> assertThat(
-                        ProxyError.ofUpstream(failure, progress).kind())
-                .isEqualTo(kind));
+        return DynamicTest.dynamicTest(
+                failure + ", " + progress,
+                () -> assertThat(ProxyError.ofUpstream(failure, progress).kind())
+                        .isEqualTo(kind));
     }
 
     @Test

@@ -157,16 +157,19 @@ class UpstreamTest {
                         "* -> *")
                 .map(row -> row.split(" -> "))
                 .map(row -> DynamicTest.dynamicTest(
-                        row[0], () -> assertThat(upstream.resolve(row[0]).getPathQuery())
+                        row[0],
+                        () -> assertThat(upstream.resolve(row[0]).getPathQuery())
                                 .isEqualTo(row[1])));
     }
 
     @TestFactory
     Stream<DynamicTest> a_prefix_that_is_no_path_is_refused_in_one_sentence() {
         return Stream.of("", "/", "app", "/a?b", "/a b", "//")
-                .map(prefix -> DynamicTest.dynamicTest("'" + prefix + "'", () -> assertThatIllegalArgumentException()
-                        .isThrownBy(() -> Upstream.parse(":8081").strippingPrefix(prefix))
-                        .withMessage("A prefix to strip must be a path such as /app, not '" + prefix + "'")));
+                .map(prefix -> DynamicTest.dynamicTest(
+                        "'" + prefix + "'",
+                        () -> assertThatIllegalArgumentException()
+                                .isThrownBy(() -> Upstream.parse(":8081").strippingPrefix(prefix))
+                                .withMessage("A prefix to strip must be a path such as /app, not '" + prefix + "'")));
     }
 
     @Test

@@ -69,10 +69,12 @@ public interface UrlContract extends LoopbackTest {
     @TestFactory
     default Stream<DynamicTest> an_address_that_is_none_is_refused_at_construction() {
         return Stream.of("", "not a url", "ftp://x", "http://", ":99999")
-                .map(address -> DynamicTest.dynamicTest("'" + address + "'", () -> assertThatIllegalArgumentException()
-                        .as("what the constructor says")
-                        .isThrownBy(() -> newProxy(address))
-                        .withMessageStartingWith("'" + address + "' is not an upstream address")));
+                .map(address -> DynamicTest.dynamicTest(
+                        "'" + address + "'",
+                        () -> assertThatIllegalArgumentException()
+                                .as("what the constructor says")
+                                .isThrownBy(() -> newProxy(address))
+                                .withMessageStartingWith("'" + address + "' is not an upstream address")));
     }
 
     @Headline

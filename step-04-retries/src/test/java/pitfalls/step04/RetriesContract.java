@@ -203,19 +203,21 @@ public interface RetriesContract extends LoopbackTest {
     default Stream<DynamicTest> a_status_is_tried_again_only_if_the_policy_names_it() {
         var consenting = IDEMPOTENT.withStatuses(502, 503, 504).withIdempotencyKeys(true);
         String key = "Idempotency-Key: \"8e03978e\"";
-        return Stream.of(502, 503, 504).flatMap(status -> Stream.of(
-                        attempts("GET", 2),
-                        attempts("HEAD", 2),
-                        attempts("OPTIONS", 2),
-                        attempts("TRACE", 2),
-                        attempts("PUT", 2),
-                        attempts("DELETE", 2),
-                        attempts("POST", 1, key),
-                        attempts("PATCH", 1, key))
-                .filter(row ->
-                        EVERY_ROW || status == 502 || List.of("GET", "POST").contains(row.method()))
-                .map(row -> DynamicTest.dynamicTest(
-                        status + ", " + row, () -> assertAttempts(row, consenting, answers(status)))));
+        return Stream.of(502, 503, 504)
+                .flatMap(status -> Stream.of(
+                                attempts("GET", 2),
+                                attempts("HEAD", 2),
+                                attempts("OPTIONS", 2),
+                                attempts("TRACE", 2),
+                                attempts("PUT", 2),
+                                attempts("DELETE", 2),
+                                attempts("POST", 1, key),
+                                attempts("PATCH", 1, key))
+                        .filter(row -> EVERY_ROW
+                                || status == 502
+                                || List.of("GET", "POST").contains(row.method()))
+                        .map(row -> DynamicTest.dynamicTest(
+                                status + ", " + row, () -> assertAttempts(row, consenting, answers(status)))));
     }
 
     @TestFactory
@@ -273,31 +275,35 @@ public interface RetriesContract extends LoopbackTest {
 
     @TestFactory
     default Stream<DynamicTest> a_body_is_sent_again_byte_for_byte_up_to_the_limit() {
-        return Stream.of(true, false).flatMap(chunked -> Stream.of(99, 100, 101)
-                .map(length -> DynamicTest.dynamicTest(
-                        length + (chunked ? " bytes in chunks" : " bytes with a length"), () -> {
-                            String body = "0123456789".repeat(11).substring(0, length);
-                            Queue<String> bodies = new ConcurrentLinkedQueue<>();
-                            var upstream = loopback.scripted(
-                                    connection -> bodies.add(
-                                            connection.receiveRequest().body()),
-                                    connection -> {
-                                        bodies.add(connection.receiveRequest().body());
-                                        connection.send("HTTP/1.1 204 No Content\r\n\r\n");
-                                    });
-                            var policy = IDEMPOTENT.withBufferSize(100);
-                            var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
+        return Stream.of(true, false)
+                .flatMap(chunked -> Stream.of(99, 100, 101)
+                        .map(length -> DynamicTest.dynamicTest(
+                                length + (chunked ? " bytes in chunks" : " bytes with a length"), () -> {
+                                    String body = "0123456789".repeat(11).substring(0, length);
+                                    Queue<String> bodies = new ConcurrentLinkedQueue<>();
+                                    var upstream = loopback.scripted(
+                                            connection -> bodies.add(
+                                                    connection.receiveRequest().body()),
+                                            connection -> {
+                                                bodies.add(connection
+                                                        .receiveRequest()
+                                                        .body());
+                                                connection.send("HTTP/1.1 204 No Content\r\n\r\n");
+                                            });
+                                    var policy = IDEMPOTENT.withBufferSize(100);
+                                    var client = loopback.connect(loopback.serve(newProxy(upstream.target(), policy)));
 
-                            var response = sendBody(client, body, chunked).receiveResponse();
+                                    var response =
+                                            sendBody(client, body, chunked).receiveResponse();
 
-                            boolean fits = length <= 100;
-                            assertThat(response.status())
-                                    .as("the status of the response")
-                                    .isEqualTo(fits ? 204 : 502);
-                            assertThat(bodies)
-                                    .as("the bodies that the upstream received, one for each attempt")
-                                    .containsExactlyElementsOf(fits ? List.of(body, body) : List.of(body));
-                        })));
+                                    boolean fits = length <= 100;
+                                    assertThat(response.status())
+                                            .as("the status of the response")
+                                            .isEqualTo(fits ? 204 : 502);
+                                    assertThat(bodies)
+                                            .as("the bodies that the upstream received, one for each attempt")
+                                            .containsExactlyElementsOf(fits ? List.of(body, body) : List.of(body));
+                                })));
     }
 
     @Test

@@ -58,8 +58,9 @@ class RetryReportsTest implements LoopbackTest {
             try (var log = LogLines.of("pitfalls")) {
                 client.sendRequest("GET /x", field).receiveResponse();
 
-                assertThat(log.lines()).hasSize(3).allSatisfy(line -> assertThat(line)
-                        .contains(" [request " + id + ", attempt "));
+                assertThat(log.lines())
+                        .hasSize(3)
+                        .allSatisfy(line -> assertThat(line).contains(" [request " + id + ", attempt "));
             }
         });
     }

@@ -38,10 +38,14 @@ public interface StaleConnectionsContract extends LoopbackTest {
                 sentOnce("POST", client -> client.sendRequest("POST /second", "Content-Length: 0")),
                 sentOnce("POST with a key", client -> client.sendRequest("POST /second", "Content-Length: 0", key)),
                 sentOnce("PATCH", client -> client.sendRequest("PATCH /second", "Content-Length: 0")),
-                sentOnce("PUT with a body", client -> client.sendRequest("PUT /second", "Content-Length: 3")
-                        .send("abc")),
-                sentOnce("GET with a body", client -> client.sendRequest("GET /second", "Transfer-Encoding: chunked")
-                        .send("0\r\n\r\n")));
+                sentOnce(
+                        "PUT with a body",
+                        client -> client.sendRequest("PUT /second", "Content-Length: 3")
+                                .send("abc")),
+                sentOnce(
+                        "GET with a body",
+                        client -> client.sendRequest("GET /second", "Transfer-Encoding: chunked")
+                                .send("0\r\n\r\n")));
     }
 
     private DynamicTest sentOnce(String name, Sending request) {

@@ -320,8 +320,9 @@ class HopsTest {
         @TestFactory
         Stream<DynamicTest> a_bad_name_for_a_marker_is_refused_in_one_sentence() {
             return Stream.of("", "X Mark", "Host", "via", "X-Mark:", "X-Mark\r\n")
-                    .map(name ->
-                            DynamicTest.dynamicTest("'" + name.strip() + "'", () -> assertThatIllegalArgumentException()
+                    .map(name -> DynamicTest.dynamicTest(
+                            "'" + name.strip() + "'",
+                            () -> assertThatIllegalArgumentException()
                                     .isThrownBy(() -> HopMark.field(name))
                                     .withMessageStartingWith("'" + name + "' is not a name for a mark")));
         }

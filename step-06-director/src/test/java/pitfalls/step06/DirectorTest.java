@@ -324,9 +324,11 @@ class DirectorTest {
                             "::g",
                             "10.0.0.0/",
                             "::/129")
-                    .map(range -> DynamicTest.dynamicTest("'" + range + "'", () -> assertThatIllegalArgumentException()
-                            .isThrownBy(() -> new DirectedProxy(":8081").setTrustedPeers(range))
-                            .withMessageStartingWith("'" + range + "' is not a range of addresses")));
+                    .map(range -> DynamicTest.dynamicTest(
+                            "'" + range + "'",
+                            () -> assertThatIllegalArgumentException()
+                                    .isThrownBy(() -> new DirectedProxy(":8081").setTrustedPeers(range))
+                                    .withMessageStartingWith("'" + range + "' is not a range of addresses")));
         }
 
         @TestFactory

@@ -46,8 +46,9 @@ final class ClientConnections {
     /** Counts that connection, if there may be one more of its client. */
     boolean add(ClientEndPoint endPoint) {
         if (isExempt.test(endPoint.address())) return true;
-        return clients.compute(networkOf(endPoint.address()), (key, client) -> (client == null ? new Client() : client)
-                        .add(endPoint))
+        return clients.compute(
+                        networkOf(endPoint.address()),
+                        (key, client) -> (client == null ? new Client() : client).add(endPoint))
                 .endPoints
                 .contains(endPoint);
     }

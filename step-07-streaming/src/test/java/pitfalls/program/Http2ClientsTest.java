@@ -184,8 +184,9 @@ class Http2ClientsTest implements LoopbackTest {
         }
         record Attack(String name, Flood flood) {}
         return Stream.of(
-                        new Attack("rapid reset", (client, i) -> client.get(2 * i + 1, "/x")
-                                .reset(2 * i + 1, Http2Peer.CANCEL)),
+                        new Attack(
+                                "rapid reset",
+                                (client, i) -> client.get(2 * i + 1, "/x").reset(2 * i + 1, Http2Peer.CANCEL)),
                         new Attack("pings", (client, i) -> client.send(PING, 0, 0, new byte[8])),
                         new Attack("settings", (client, i) -> client.send(SETTINGS, 0, 0, new byte[0])),
                         new Attack("priorities", (client, i) -> client.send(Http2Peer.PRIORITY, 0, 1, new byte[5])),

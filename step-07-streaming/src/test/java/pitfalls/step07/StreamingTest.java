@@ -385,9 +385,11 @@ class StreamingTest {
                             () -> timeouts.withClient(negative),
                             () -> timeouts.withUpgraded(negative),
                             () -> new StreamingProxy(":8081").setMaxUpstreamConnections(0))
-                    .map(limit -> DynamicTest.dynamicTest("limit", () -> assertThatIllegalArgumentException()
-                            .isThrownBy(limit::run)
-                            .withMessageContaining(" must be ")));
+                    .map(limit -> DynamicTest.dynamicTest(
+                            "limit",
+                            () -> assertThatIllegalArgumentException()
+                                    .isThrownBy(limit::run)
+                                    .withMessageContaining(" must be ")));
         }
     }
 }

@@ -154,12 +154,11 @@ final class Others {
             Vertx.vertx(new VertxOptions().setEventLoopPoolSize(2))
                     .createHttpServer()
                     .requestHandler(request -> request.end().onSuccess(whole -> {
-                        byte[] body =
-                                switch (request.path()) {
-                                    case Answers.MEDIUM_PATH -> medium;
-                                    case Answers.LARGE_PATH -> large;
-                                    default -> small;
-                                };
+                        byte[] body = switch (request.path()) {
+                            case Answers.MEDIUM_PATH -> medium;
+                            case Answers.LARGE_PATH -> large;
+                            default -> small;
+                        };
                         request.response().end(Buffer.buffer(body));
                     }))
                     .listen(Integer.parseInt(args[0]), LOOPBACK);

@@ -65,8 +65,9 @@ record BenchSource(Bench bench, Bench.Played played) {
         List<String> lines = new ArrayList<>();
         var scripts = Move.scripts(bench.upstream(), new CompletableFuture<>());
         boolean isOver = played.isOver();
-        boolean needsTarget = scripts.stream().flatMap(List::stream).anyMatch(call -> call.java()
-                .contains("target.get()"));
+        boolean needsTarget = scripts.stream()
+                .flatMap(List::stream)
+                .anyMatch(call -> call.java().contains("target.get()"));
         if (needsTarget) lines.add("var target = new CompletableFuture<String>();");
         if (isOver) lines.add("var over = new Gate(\"the upstream has done its work, or has nobody to do it for\");");
         lines.add("var upstream = loopback.scripted("

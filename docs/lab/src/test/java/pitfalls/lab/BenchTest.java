@@ -96,9 +96,11 @@ class BenchTest {
                                 "The upstream waits for 3600 ms. It may wait for 3000 in all."))
                 .entrySet()
                 .stream()
-                .map(row -> DynamicTest.dynamicTest(row.getValue(), () -> assertThatThrownBy(() -> parse(row.getKey()))
-                        .isInstanceOf(IllegalArgumentException.class)
-                        .hasMessage(row.getValue())));
+                .map(row -> DynamicTest.dynamicTest(
+                        row.getValue(),
+                        () -> assertThatThrownBy(() -> parse(row.getKey()))
+                                .isInstanceOf(IllegalArgumentException.class)
+                                .hasMessage(row.getValue())));
     }
 
     @Test

@@ -110,13 +110,11 @@ final class Lab implements Runnable {
     private static final class Catalogue extends Handler.Abstract.NonBlocking {
         @Override
         public boolean handle(Request request, Response response, Callback callback) {
-            Object json =
-                    switch (Request.getPathInContext(request)) {
-                        case "/scenes.json" ->
-                            Scenes.all().stream().map(Scene::json).toList();
-                        case "/moves.json" -> Map.of("upstream", moves(Side.UPSTREAM), "client", moves(Side.CLIENT));
-                        default -> null;
-                    };
+            Object json = switch (Request.getPathInContext(request)) {
+                case "/scenes.json" -> Scenes.all().stream().map(Scene::json).toList();
+                case "/moves.json" -> Map.of("upstream", moves(Side.UPSTREAM), "client", moves(Side.CLIENT));
+                default -> null;
+            };
             if (json == null) return false;
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json;charset=utf-8");
             response.write(true, UTF_8.encode(Json.of(json)), callback);

@@ -47,9 +47,11 @@ class ScenesProof {
     Stream<DynamicTest> the_README_of_its_step_tells_of_the_fine_print() {
         return Scenes.all().stream()
                 .filter(scene -> !scene.isHeadline())
-                .map(scene -> DynamicTest.dynamicTest(scene.test(), () -> assertThat(readme(scene))
-                        .containsPattern("[`\"]" + scene.test() + "[`\"]")
-                        .contains("\n## The fine print\n")));
+                .map(scene -> DynamicTest.dynamicTest(
+                        scene.test(),
+                        () -> assertThat(readme(scene))
+                                .containsPattern("[`\"]" + scene.test() + "[`\"]")
+                                .contains("\n## The fine print\n")));
     }
 
     /** What a shell makes of the command is the request that was recorded, its body apart if that is long. */

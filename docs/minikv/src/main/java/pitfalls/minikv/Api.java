@@ -229,22 +229,21 @@ final class Api extends Handler.Abstract {
     }
 
     private void writeOutcome(Outcome outcome, Request request, Response response, Callback callback) {
-        Refusal refusal =
-                switch (outcome.verdict()) {
-                    case APPLIED -> null;
-                    case VALUE_TOO_LARGE -> valueTooLarge();
-                    case STORE_FULL ->
-                        new Refusal(
-                                507,
-                                "store_full",
-                                "All values together must have " + (Store.MAX_BYTES >> 20)
-                                        + " MiB at most, since they are kept in memory. Delete some first.");
-                    case KEY_REUSED ->
-                        new Refusal(
-                                422,
-                                "idempotency_key_reused",
-                                "Another request has used this Idempotency-Key. Give each change a key of its own.");
-                };
+        Refusal refusal = switch (outcome.verdict()) {
+            case APPLIED -> null;
+            case VALUE_TOO_LARGE -> valueTooLarge();
+            case STORE_FULL ->
+                new Refusal(
+                        507,
+                        "store_full",
+                        "All values together must have " + (Store.MAX_BYTES >> 20)
+                                + " MiB at most, since they are kept in memory. Delete some first.");
+            case KEY_REUSED ->
+                new Refusal(
+                        422,
+                        "idempotency_key_reused",
+                        "Another request has used this Idempotency-Key. Give each change a key of its own.");
+        };
         if (refusal != null) {
             refuse(refusal.problem, request, response, callback);
             return;

@@ -181,9 +181,10 @@ final class Raft extends AbstractLifeCycle {
 
     /** The member that leads, as far as this node knows. */
     Optional<Member> leader() {
-        return info().map(DivisionInfo::getLeaderId).flatMap(id -> members.stream()
-                .filter(member -> member.id().equals(id.toString()))
-                .findFirst());
+        return info().map(DivisionInfo::getLeaderId)
+                .flatMap(id -> members.stream()
+                        .filter(member -> member.id().equals(id.toString()))
+                        .findFirst());
     }
 
     /** What this node knows. */

@@ -74,12 +74,11 @@ final class Store {
 
     private Verdict change(Command command) {
         String before = values.get(command.key());
-        String after =
-                switch (command.operation()) {
-                    case PUT -> command.value();
-                    case APPEND -> (before == null ? "" : before) + command.value();
-                    case DELETE -> null;
-                };
+        String after = switch (command.operation()) {
+            case PUT -> command.value();
+            case APPEND -> (before == null ? "" : before) + command.value();
+            case DELETE -> null;
+        };
         if (after != null && Texts.sizeOf(after) > MAX_VALUE_BYTES) return Verdict.VALUE_TOO_LARGE;
         int size = bytes - sizeOf(command.key(), before) + sizeOf(command.key(), after);
         if (size > MAX_BYTES && size > bytes) return Verdict.STORE_FULL;

@@ -104,8 +104,9 @@ class NodeTest {
     void each_node_answers_a_stale_read_itself_and_says_up_to_where_it_knows() throws Exception {
         put(leader, "stale", "value");
         long index = follower.store.applied();
-        await("that the follower has it", () -> "value"
-                .equals(follower.store.read("stale").value()));
+        await(
+                "that the follower has it",
+                () -> "value".equals(follower.store.read("stale").value()));
 
         var response = get(follower, "/v1/kv/stale?stale=true");
 

@@ -166,16 +166,15 @@ class StepsProof implements LoopbackTest {
     /** The proxy of that step, as good as it can be made. The first five know one address, and the others ask for it. */
     private static ProxyHandler newProxy(int step, String target, Supplier<String> leader) {
         RetryPolicy retries = RetryPolicy.idempotent().withConnectFor(PATIENCE).withDeadline(PATIENCE);
-        ProxyHandler proxy =
-                switch (step) {
-                    case 1 -> new MinimalProxy(target);
-                    case 2 -> new ErrorHandlingProxy(target);
-                    case 3 -> new UrlNormalizingProxy(target);
-                    case 4 -> new RetryingProxy(target);
-                    case 5 -> new HopDetectingProxy(target);
-                    case 6 -> new DirectedProxy(Director.leader(leader));
-                    default -> new StreamingProxy(Director.leader(leader));
-                };
+        ProxyHandler proxy = switch (step) {
+            case 1 -> new MinimalProxy(target);
+            case 2 -> new ErrorHandlingProxy(target);
+            case 3 -> new UrlNormalizingProxy(target);
+            case 4 -> new RetryingProxy(target);
+            case 5 -> new HopDetectingProxy(target);
+            case 6 -> new DirectedProxy(Director.leader(leader));
+            default -> new StreamingProxy(Director.leader(leader));
+        };
         if (proxy instanceof RetryingProxy retrying) retrying.setRetryPolicy(retries);
         if (proxy instanceof HopDetectingProxy detecting) detecting.setHopMark(Node.FORWARDED);
         return proxy;
@@ -264,10 +263,13 @@ class StepsProof implements LoopbackTest {
         for (Node node : followers) {
             List<URI> each = new ArrayList<>();
             for (int step = 1; step <= STEPS; step++) {
-                ProxyHandler proxy = newProxy(step, address, () -> node.raft
-                        .leader()
-                        .map(member -> member.http().toString())
-                        .orElse(null));
+                ProxyHandler proxy = newProxy(
+                        step,
+                        address,
+                        () -> node.raft
+                                .leader()
+                                .map(member -> member.http().toString())
+                                .orElse(null));
                 if (proxy instanceof RetryingProxy retrying) retrying.setRetryPolicy(RetryPolicy.none());
                 each.add(serve(node, proxy));
             }
@@ -284,10 +286,11 @@ class StepsProof implements LoopbackTest {
         await(
                 "another leader",
                 () -> followers.stream().anyMatch(node -> node.raft.isReady())
-                        && followers.stream().allMatch(node -> node.raft
-                                .leader()
-                                .filter(member -> !member.id().equals(leader.id()))
-                                .isPresent()));
+                        && followers.stream()
+                                .allMatch(node -> node.raft
+                                        .leader()
+                                        .filter(member -> !member.id().equals(leader.id()))
+                                        .isPresent()));
         Node still = followers.stream()
                 .filter(node -> !node.raft.isLeader())
                 .findFirst()
