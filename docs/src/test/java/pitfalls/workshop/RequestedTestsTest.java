@@ -56,7 +56,8 @@ class RequestedTestsTest {
         assertThat(runIn("docs/h2", REPOSITORY, false, "GrpcTest")).isTrue();
         assertThat(runIn("docs/h2", REPOSITORY, true, "GrpcTets")).isFalse();
         assertThat(printed())
-                .isEqualTo("There is no test 'GrpcTets' in docs/h2. There are: GrpcTest." + System.lineSeparator());
+                .isEqualTo("There is no test 'GrpcTets' in docs/h2. There are: GrpcTest, HandlersInFrontTest."
+                        + System.lineSeparator());
     }
 
     /** Of the larger modules below docs, those that say so. */
