@@ -498,7 +498,7 @@ class Http2ClientsTest implements LoopbackTest {
 
     @Test
     void a_thousand_requests_at_once_on_one_connection_are_answered() throws Exception {
-        var client = http2(serve("--max-upstream-connections=10", "--connection-timeout=5s"));
+        var client = http2(serve("--max-upstream-connections=10", "--connection-timeout=15s"));
 
         for (int i = 0; i < 1000; i++) client.get(2 * i + 1, "/" + i);
         int answered = 0;

@@ -64,7 +64,7 @@ class ClusterProof {
 
     /** A node answers {@code ?stale=true} with what it has. If the search accepted that, it would prove nothing about other reads. */
     @Test
-    @Timeout(value = 2, unit = TimeUnit.MINUTES)
+    @Timeout(value = 5, unit = TimeUnit.MINUTES)
     void a_read_that_went_back_in_time_is_found_among_reads_that_may_be_stale() throws Exception {
         try (var cluster = new Cluster(folder)) {
             Member leader = cluster.awaitLeaderOfAll();
