@@ -511,8 +511,7 @@ public final class ReverseProxy implements Callable<Integer> {
         server.addConnector(connector);
         StreamingProxy proxy = newProxy();
         limitConnections(connector, proxy);
-        Handler requests =
-                new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
+        Handler requests = newRequests(proxy);
         if (metrics != null) requests = newMetrics(server, proxy, requests);
         server.setHandler(health == null ? requests : new Health(healthPrefix(), requests));
         server.setErrorHandler(new ServerErrorHandler(proxy));
@@ -543,9 +542,13 @@ public final class ReverseProxy implements Callable<Integer> {
                 .newConnector(server, new ClientConnectionFactory(requestHeadTimeout)));
         StreamingProxy proxy = newProxy(() -> Director.fixed(upstream));
         proxy.setUpstreamProtocol(UpstreamProtocol.HTTP_1_1);
-        var requests = new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
-        server.setHandler(requests);
+        server.setHandler(newRequests(proxy));
         return server;
+    }
+
+    /** What all requests pass on their way to a proxy. */
+    private Handler newRequests(StreamingProxy proxy) {
+        return new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
     }
 
     private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {
