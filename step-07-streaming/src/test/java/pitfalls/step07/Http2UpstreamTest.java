@@ -588,8 +588,10 @@ class Http2UpstreamTest implements LoopbackTest {
 
     @Test
     void requests_share_a_connection_and_one_that_is_quiet_for_too_long_ends_alone() throws Exception {
+        var first = new Gate("the upstream has the request that stays quiet");
         var upstream = scripted(connection -> {
             int quiet = connection.receive(HEADERS).stream();
+            first.open();
             int stream = connection.receive(HEADERS).stream();
             connection.headers(stream, false, ":status: 200").data(stream, "one", false);
             assertThat(connection.receive(RST_STREAM).stream()).isEqualTo(quiet);
@@ -599,7 +601,7 @@ class Http2UpstreamTest implements LoopbackTest {
         proxy.setTimeouts(Timeouts.defaults().withResponse(Duration.ofMillis(300)));
         var server = loopback.serve(proxy);
         var quiet = loopback.connect(server).sendRequest("GET /quiet");
-        upstream.awaitConnections(1);
+        first.await();
 
         var stream = loopback.connect(server).sendRequest("GET /stream");
 
