@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import pitfalls.minikv.Operation.Kind;
 
 /**
@@ -25,7 +26,7 @@ import pitfalls.minikv.Operation.Kind;
  * always with the same {@code Idempotency-Key}, and to the next node each time; everything else is sent once.
  */
 final class Workload {
-    /** No request takes longer than that, whatever happens to the node that it is sent to, or to the leader. */
+    /** No request takes longer than that, unless the node that it is sent to is itself paused. */
     static final Duration LIMIT = Duration.ofSeconds(10);
 
     private static final int CLIENTS_PER_NODE = 2;
@@ -49,11 +50,14 @@ final class Workload {
     private final AtomicInteger changes = new AtomicInteger();
     private final AtomicLong longest = new AtomicLong();
     private final AtomicLong firstAfterFault = new AtomicLong();
+    private final AtomicLongArray pausedUntil;
     private volatile long fault = Long.MAX_VALUE;
     private volatile int round;
 
     Workload(List<Member> members) {
         this.members = members;
+        pausedUntil = new AtomicLongArray(members.size());
+        for (int i = 0; i < members.size(); i++) pausedUntil.set(i, System.nanoTime());
     }
 
     void start() {
@@ -97,6 +101,16 @@ final class Workload {
 
     Duration longest() {
         return Duration.ofNanos(longest.get());
+    }
+
+    /** That node does nothing from now on, for as long as somebody likes: what it is asked for may take as long. */
+    void pausing(Member node) {
+        pausedUntil.set(members.indexOf(node), Long.MAX_VALUE);
+    }
+
+    /** The node goes on. */
+    void goesOn(Member node) {
+        pausedUntil.set(members.indexOf(node), System.nanoTime());
     }
 
     /** Something was just broken. Only what is asked for from now on tells when it works again. */
@@ -210,9 +224,12 @@ final class Workload {
         } catch (InterruptedException x) {
             throw new IllegalStateException(x);
         } finally {
-            long time = System.nanoTime() - begin;
-            if (time > LIMIT.toNanos()) surprises.add("after " + time / 1_000_000 + " ms: " + request.build());
-            longest.accumulateAndGet(time, Math::max);
+            if (pausedUntil.get(node) < begin) accountFor(System.nanoTime() - begin, request);
         }
+    }
+
+    private void accountFor(long time, HttpRequest.Builder request) {
+        if (time > LIMIT.toNanos()) surprises.add("after " + time / 1_000_000 + " ms: " + request.build());
+        longest.accumulateAndGet(time, Math::max);
     }
 }
