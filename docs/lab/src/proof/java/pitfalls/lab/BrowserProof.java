@@ -195,7 +195,7 @@ class BrowserProof {
         open("mine/4/" + DROPPED);
 
         assertThat(text(".before h2")).contains("your exercise", "what you have");
-        assertThat(text(".before .verdict")).startsWith("The test fails here: [the status of a GET");
+        assertThat(text(".before .verdict")).startsWith("The test fails here: the status of a GET");
         assertThat(text(".after h2")).contains("step 4", "what is wanted");
         assertThat(text(".after .verdict")).startsWith("The test passes here.");
     }
@@ -224,7 +224,7 @@ class BrowserProof {
         assertThat(text(".before h2")).contains("step 1", "the step before");
         assertThat(text(".after .verdict")).contains("The client gets 502 Bad Gateway, the whole response.");
         assertThat(all(".first .arrow")).as("marks that are framed").isNotEmpty();
-        assertThat(text("#status")).isEqualTo("Framed: the first difference.");
+        assertThat(text("#status")).isEqualTo("The frame marks the first difference.");
         String verdict = text(".before .verdict");
         browser.navigate().refresh();
         awaitReady();

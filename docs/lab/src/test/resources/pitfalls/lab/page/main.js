@@ -96,8 +96,8 @@ async function run() {
     if (!names[0]) model = {...model, first: -1, rows: model.rows.map(row => [row[0], row[1], false])};
     drawAbout(end);
     byId('status').textContent = !names[0] ? 'There is no step before step 1.' : model.first < 0 ? 'Both recordings are equal.'
-      : scene.bench ? 'Framed: the first difference.'
-      : `Framed: the first difference. “${scene.title}” guards it.`;
+      : scene.bench ? 'The frame marks the first difference.'
+      : `The frame marks the first difference. The test “${scene.title}” fails on the left and passes on the right.`;
     if (scene.mine && !model.left.failure) byId('status').textContent = 'Your exercise passes this test.';
     draw({shown: model.rows.length, chosen: Math.max(0, model.first)});
     byId('svg').href = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg(scene, model))}`;

@@ -12,6 +12,8 @@ export const goesRight = mark => mark.lane === 'clientToProxy' || mark.lane === 
 
 const WORDS = {connect: 'connects', refused: 'refuses (RST)', fin: 'ends (FIN)', rst: 'resets (RST)', timeout: 'gives up waiting'};
 
+const SHORT = 12;
+
 export const time = ms => ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 /* One line that tells what it is. */
@@ -25,6 +27,14 @@ export function summary(mark) {
   if (chunk && parseInt(chunk[1], 16) === 0) return chunk[2].length > 2 ? `last chunk, ${shown(chunk[2].trim())}` : 'last chunk';
   if (chunk) return `chunk: ${shown(chunk[2].replace(/\r\n$/, ''))}`;
   return shown(mark.bytes) || '…';
+}
+
+/* The same for a row, with what came behind a head in the same piece. */
+export function label(mark) {
+  const rest = mark.kind === 'data' && !isRest(mark) ? mark.bytes.slice(mark.bytes.indexOf('\r\n\r\n') + 4) : '';
+  if (!rest) return summary(mark);
+  const said = summary({kind: 'data', bytes: rest}).replace(/^chunk: /, '');
+  return `${summary(mark)} + ${said.length <= SHORT ? said : `${rest.length + mark.leftOut} bytes`}`;
 }
 
 /* Whether it is the rest of a message, or a part of a body: where these are cut depends on the machine. */

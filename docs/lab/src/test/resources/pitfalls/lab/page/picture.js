@@ -1,8 +1,8 @@
 /* The picture: both recordings beside each other, a row for each mark that they share. */
 import {element} from './dom.js';
-import {LANES, from, to, goesRight, hex, isClientSide, laneName, lines, normalized, shown, size, summary, time, told} from './marks.js';
+import {LANES, from, to, goesRight, hex, isClientSide, label, laneName, lines, normalized, shown, size, summary, time, told} from './marks.js';
 
-const FOLDED_MS = 250;
+const FOLDED_MS = 90;
 
 /* What a test that fails has waited for in vain, at its end. */
 const SILENCE_MS = 100;
@@ -60,7 +60,7 @@ function item(model, state, side, row, k, pick) {
     class: `arrow ${goesRight(mark) ? 'right' : 'left'} ${mark.kind}`, 'data-row': k, title: told(mark),
     'aria-label': told(mark) + (k === model.first ? '. The first difference.' : row[2] ? '. This differs.' : ''),
     'aria-pressed': String(k === state.chosen), onclick: () => pick(k)},
-    element('span', {class: 'says'}, again ?? '', summary(mark)), element('span', {class: 'shaft'}));
+    element('span', {class: 'says'}, again ?? '', label(mark)), element('span', {class: 'shaft'}));
   return element('li', {class: classes.join(' ')}, element('span', {class: 'when'}, time(mark.time)), element('div', {class: 'life'}, arrow));
 }
 
@@ -70,8 +70,13 @@ function verdict(model, side) {
   const over = recording.leftOut ? ` (${recording.leftOut} more marks are not shown)` : '';
   if (model.outcomes) return element('p', {class: 'verdict'}, model.outcomes[side] + over);
   if (!recording.failure) return element('p', {class: 'verdict passes'}, `The test passes here.${over}`);
-  return element('p', {class: 'verdict fails'}, `The test fails here${over}: ${recording.failure.replace(/\s*\n\s*/g, ' ')}`);
+  return element('p', {class: 'verdict fails'}, `The test fails here${over}: ${plain(recording.failure)}`);
 }
+
+/* What a test said, in one line: its label is a part of the sentence. */
+const plain = failure => failure.replace(/\s*\n\s*/g, ' ')
+  .replace(/^\[(.*?)\] Expecting value to be (true|false) but was (true|false)/, '$1: it should be $2, and is $3')
+  .replace(/^\[(.*?)\] /, '$1: ');
 
 /* The two marks of a row, opened. */
 export function bytes(model, row, isHex) {
@@ -82,7 +87,7 @@ export function bytes(model, row, isHex) {
 }
 
 function opened(mark, other, isHex) {
-  if (!mark) return element('p', {class: 'none'}, 'Nothing here.');
+  if (!mark) return element('p', {class: 'none'}, 'Nothing happens here on this side.');
   if (mark.kind !== 'data') return element('p', {}, `The ${from(mark)} ${summary(mark)}.`);
   const more = mark.leftOut ? element('p', {class: 'none'}, `${mark.leftOut} more bytes are not kept.`) : '';
   if (isHex) return element('div', {}, element('pre', {class: 'hex', tabindex: 0, role: 'region', 'aria-label': 'Bytes in hexadecimal'}, hex(mark.bytes)), more);
