@@ -37,7 +37,7 @@ class VersionsProof {
 
     private static final List<Difference> DIFFERENCES = List.of(
             new Difference(
-                    "The client of HTTP/2 resets its stream where one of HTTP/1.1 ends its output, and is told nothing any more",
+                    "An HTTP/2 client resets its stream where an HTTP/1.1 client ends its output, and then gets nothing more",
                     true,
                     false,
                     "a_broken_upload_is_the_fault_of_the_client",
@@ -58,7 +58,7 @@ class VersionsProof {
                     "a_chain_of_three_proxies_is_no_loop_for_Via",
                     "a_loop_can_be_traced_to_its_end"),
             new Difference(
-                    "A connection is not closed behind an error: the stream ends",
+                    "After an error the stream ends, and the connection stays open",
                     true,
                     false,
                     "after_an_error_in_the_middle_of_an_upload_the_connection_is_closed",
@@ -69,7 +69,7 @@ class VersionsProof {
                     false,
                     "an_upload_that_stops_is_the_fault_of_the_client"),
             new Difference(
-                    "The test plays TLS in the configuration of its server, and over HTTP/2 the proxy asks the connection",
+                    "The test simulates TLS in the configuration of its server, but over HTTP/2 the proxy checks the connection",
                     true,
                     false,
                     "a_request_that_came_over_TLS_is_told_as_https"),
@@ -93,14 +93,14 @@ class VersionsProof {
                     "the_upstream_is_told_that_trailers_pass_if_the_client_asks_for_them",
                     "what_a_status_has_to_carry_reaches_the_client"),
             new Difference(
-                    "There is no half of a line, and the length of a body is that of its frames",
+                    "HTTP/2 has no lines that could break off, and the length of a body is the length of its frames",
                     false,
                     true,
                     "a_response_is_framed_as_it_was_meant",
                     "an_upstream_that_does_not_answer_is_told_apart",
                     "once_a_byte_of_a_response_has_come_it_is_not_sent_again"),
             new Difference(
-                    "A connection belongs to nobody, so NTLM is impossible",
+                    "No connection belongs to one client, so NTLM is impossible",
                     false,
                     true,
                     "the_connection_of_such_a_user_ends_with_that_of_the_client"));

@@ -165,7 +165,7 @@ public class HopDetectingProxy extends RetryingProxy {
     }
 
     /**
-     * Sets how a request that comes back is known. Set it before the proxy is started.
+     * Sets how the proxy recognises a request that was here before. Set it before the proxy is started.
      *
      * @param hopMark not {@code null}
      */

@@ -75,14 +75,14 @@ class StepsProof implements LoopbackTest {
     private static final List<Row> ROWS = List.of(
             new Row(1, "You put a value through a follower.", "", "200: the leader has stored it"),
             new Row(2, "The leader dies, and you read.", "502, a page of Jetty's", "502, JSON that says what to do"),
-            new Row(3, "The leader's address is configured as `:8081`.", "no answer but 500", "200"),
+            new Row(3, "The leader's address is configured as `:8081`.", "every answer is a 500", "200"),
             new Row(4, "The leader's server restarts, and you read meanwhile.", "502", "200, as soon as it is back"),
             new Row(
                     5,
-                    "Two nodes take each other for the leader.",
+                    "Each of two nodes thinks that the other is the leader.",
                     "one request becomes " + LOOP_ENDS + ", and does not end there",
                     "508, after one hop"),
-            new Row(6, "You look at `Host` as the leader reads it.", "the follower's", "the leader's own"),
+            new Row(6, "The leader looks at `Host`.", "the follower's", "the leader's own"),
             new Row(
                     6,
                     "Another node is elected, and you read.",
@@ -202,7 +202,7 @@ class StepsProof implements LoopbackTest {
             String target = ":" + port;
             URI front = serve(follower, newProxy(step, target, () -> target));
             int status = get(front).statusCode();
-            return status == 200 ? "200" : status == 500 ? "no answer but 500" : String.valueOf(status);
+            return status == 200 ? "200" : status == 500 ? "every answer is a 500" : String.valueOf(status);
         } catch (Exception x) {
             return "it does not start: " + x;
         }

@@ -30,7 +30,7 @@ function attemptOf(id) {
 /* What a reader has put together: see bench.js. */
 function sceneOfBench(bench) {
   return {bench, id: 'bench', test: 'bench', row: '', title: 'Break it yourself', stepTitle: 'The bench',
-    question: 'Put together an upstream and a client, and choose the proxy between them. What is new in a later step is not there to be set.'};
+    question: 'Put together an upstream and a client, and choose the proxy between them. You cannot set what the chosen step does not have yet.'};
 }
 
 const namesOfBench = ({step}) => [step > 1 ? [`step ${step - 1}`, 'the step before'] : null, [`step ${step}`, 'the step that you chose']];
