@@ -29,8 +29,8 @@ class ChecksTest {
                                 "RetryPolicy.verdict reads"),
                         new Change(
                                 STEP_4,
-                                "`RetryPolicy.verdict` is",
-                                "`RetryPolicy.object` is",
+                                "`RetryPolicy.verdict` decides",
+                                "`RetryPolicy.object` decides",
                                 Checks::blocks,
                                 "is not in"),
                         new Change(STEP_4, "// a sketch\n", "", Checks::blocks, "needs a paragraph before it"),
