@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -137,7 +138,7 @@ enum Row {
 
     private static String burst(RowBench bench, Path folder) throws Exception {
         bench.startCold(0);
-        return count(1000, 1000, () -> bench.isServed(20_000)) + " of 1,000";
+        return String.format(Locale.ROOT, "%,d of 1,000", count(1000, 1000, () -> bench.isServed(20_000)));
     }
 
     private static String stale(RowBench bench, Path folder) throws Exception {
@@ -235,7 +236,7 @@ enum Row {
             isOver.set(true);
             int failed = 0;
             for (var client : clients) failed += client.get();
-            return failed + " of " + sent + " (" + String.format("%.2f", 100.0 * failed / sent.get()) + " %)";
+            return failed + " of " + sent + " (" + String.format("%.2f", 100.0 * failed / sent.get()) + "\u00a0%)";
         } finally {
             threads.shutdownNow();
         }
