@@ -117,17 +117,21 @@ class FloorsTest {
     }
 
     private static String way(List<Floor> floors) {
-        return "| phase | method | overridden in step |\n|---|---|---|\n"
-                + CALLED.stream()
-                        .map(called -> "| %s | `%s` | %s |\n"
-                                .formatted(
-                                        called.phase,
-                                        called.method,
-                                        floors.stream()
-                                                .filter(floor -> floor.hooks().contains(called.method))
-                                                .map(floor -> String.valueOf(floor.step.number()))
-                                                .collect(Collectors.joining(", "))))
-                        .collect(Collectors.joining());
+        return "| phase | method | overridden in steps |\n|---|---|---|\n"
+                + CALLED.stream().map(called -> line(called, floors)).collect(Collectors.joining());
+    }
+
+    private static String line(Called called, List<Floor> floors) {
+        String steps = floors.stream()
+                .filter(floor -> floor.hooks().contains(called.method))
+                .map(floor -> String.valueOf(floor.step.number()))
+                .collect(Collectors.joining(", "));
+        return "| %s | `%s` | %s |\n".formatted(called.phase, called.method, orDash(steps));
+    }
+
+    /** A cell that says nothing has a dash, because an empty one looks as if it was forgotten. */
+    private static String orDash(String cell) {
+        return cell.isEmpty() ? "–" : cell;
     }
 
     /** What each exchange keeps: its fields, constants aside. */
@@ -184,6 +188,6 @@ class FloorsTest {
                         floor.step.number(),
                         floor.link(),
                         hooks.isEmpty() ? "none: it gives Jetty a function" : hooks,
-                        others);
+                        orDash(others));
     }
 }

@@ -73,7 +73,7 @@ class StepsProof implements LoopbackTest {
 
     private static final String NOTHING_YET = "not even a header, until something changes";
     private static final List<Row> ROWS = List.of(
-            new Row(1, "You put a value through a follower.", "", "200: the leader has stored it"),
+            new Row(1, "You put a value through a follower.", "–", "200: the leader has stored it"),
             new Row(2, "The leader dies, and you read.", "502, a page of Jetty's", "502, JSON that says what to do"),
             new Row(3, "The leader's address is configured as `:8081`.", "every answer is a 500", "200"),
             new Row(4, "The leader's server restarts, and you read meanwhile.", "502", "200, as soon as it is back"),
