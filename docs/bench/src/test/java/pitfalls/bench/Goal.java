@@ -52,7 +52,7 @@ enum Goal {
                 "| %s: %s | %s %.2f%s | %.2f | %s |%n",
                 row.title,
                 figure.title,
-                isFloor ? "at least" : "at most",
+                isFloor ? "≥" : "≤",
                 bound,
                 unit,
                 reached,

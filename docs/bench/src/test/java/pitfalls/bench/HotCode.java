@@ -55,9 +55,11 @@ final class HotCode {
     static String table() throws IOException {
         var text = new StringBuilder("| code | ns | ± | bytes |\n|---|--:|--:|--:|\n");
         for (String line : Files.readAllLines(RESULTS)) {
-            text.append("| `")
-                    .append(line.replaceFirst("\t", "` | ").replace("\t", " | "))
-                    .append(" |\n");
+            List<String> fields = List.of(line.split("\t"));
+            text.append("| `").append(fields.get(0)).append('`');
+            for (String figure : fields.subList(1, fields.size()))
+                text.append(String.format(Locale.ROOT, " | %,.0f", Double.parseDouble(figure)));
+            text.append(" |\n");
         }
         return text.toString();
     }

@@ -62,7 +62,7 @@ final class Report {
     String tables() {
         var text = new StringBuilder();
         for (Figure figure : Figure.values()) text.append(table(figure));
-        text.append("| goal | bound | reached | holds |\n|---|---|--:|---|\n");
+        text.append("The goals:\n\n| goal | bound | reached | holds |\n|---|---|--:|---|\n");
         for (Goal goal : Goal.values()) text.append(goal.line(results).replace("\r\n", "\n"));
         for (String where : results.measured())
             text.append("\nMeasured on ").append(where).append(".\n");
@@ -94,7 +94,7 @@ final class Report {
         Sample undertow = results.get(row, Peer.UNDERTOW, figure);
         if (undertow == null || peer == Peer.UNDERTOW) return median;
         String ratio = String.format(Locale.ROOT, "%.2f", sample.median() / undertow.median());
-        return median + " (" + (sample.differsFrom(undertow) ? "" : "≈ ") + ratio + ")";
+        return median + " (" + (sample.differsFrom(undertow) ? "" : "≈\u00a0") + ratio + ")";
     }
 
     /** A group of bars for each row, a bar for each proxy: its rate as a multiple of Undertow's, with the spread of the rounds. */

@@ -28,7 +28,7 @@ class ReportTest {
         add(Peer.OURS, Figure.PER_SECOND, 9, 8, 11);
         add(Peer.UNDERTOW, Figure.PER_SECOND, 10, 12, 14);
 
-        assertThat(new Report(results).tables()).contains("| 9 (≈ 0.75) | 12 |");
+        assertThat(new Report(results).tables()).contains("| 9 (≈\u00a00.75) | 12 |");
     }
 
     @Test
@@ -39,7 +39,7 @@ class ReportTest {
 
         add(Peer.UNDERTOW, Figure.PER_SECOND, 1);
         add(Peer.OURS, Figure.PER_SECOND, 3);
-        assertThat(new Report(results).tables()).contains("| 3 (≈ 0.30) | 10 |");
+        assertThat(new Report(results).tables()).contains("| 3 (≈\u00a00.30) | 10 |");
     }
 
     @Test
@@ -50,7 +50,7 @@ class ReportTest {
         add(Peer.UNDERTOW, Figure.CPU, 100);
 
         assertThat(new Report(results).tables())
-                .contains("| at least 0.90 × Undertow | 0.95 | yes |", "| at most 1.11 × Undertow | 1.50 | no |");
+                .contains("| ≥ 0.90 × Undertow | 0.95 | yes |", "| ≤ 1.11 × Undertow | 1.50 | no |");
     }
 
     @Test
@@ -60,7 +60,7 @@ class ReportTest {
 
         assertThat(new Report(results).tables())
                 .contains("| 512 connections | – | 100 |")
-                .doesNotContain("at least");
+                .doesNotContain("≥");
     }
 
     @Test
