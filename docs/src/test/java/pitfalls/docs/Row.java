@@ -236,7 +236,8 @@ enum Row {
             isOver.set(true);
             int failed = 0;
             for (var client : clients) failed += client.get();
-            return failed + " of " + sent + " (" + String.format("%.2f", 100.0 * failed / sent.get()) + "\u00a0%)";
+            return String.format(
+                    Locale.ROOT, "%,d of %,d (%.2f\u00a0%%)", failed, sent.get(), 100.0 * failed / sent.get());
         } finally {
             threads.shutdownNow();
         }
