@@ -24,11 +24,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import pitfalls.support.Slow;
 
 /**
  * What other code can use of the steps, as it was when somebody last looked at it. There is no release yet with which a tool for that
  * could compare, so the signatures are kept in a file. {@code -Dupdate} writes them anew, and the difference shows what has changed.
  */
+@Slow
 @Timeout(value = 2, unit = TimeUnit.MINUTES) // for a machine that is busy: all sources are parsed
 class ApiTest {
     private static final Path RECORDED = Page.ROOT.resolve("docs/src/test/resources/api.txt");

@@ -82,6 +82,7 @@ class ConnectingTest implements LoopbackTest {
         assertThat(pauses).containsExactly(Duration.ofMillis(25), Duration.ofMillis(5));
     }
 
+    @Slow
     @Test
     void without_pauses_it_does_not_spin() throws Exception {
         var policy = RetriesContract.IDEMPOTENT.withConnectFor(Duration.ofMillis(1));

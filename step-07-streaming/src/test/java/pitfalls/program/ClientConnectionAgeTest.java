@@ -18,8 +18,10 @@ import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** Clients keep their connections, and with them the instance that they have once met. */
+@Slow
 class ClientConnectionAgeTest implements LoopbackTest {
     private static final int CLIENTS = 16;
 

@@ -43,6 +43,7 @@ import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LogLines;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
 
 /** The program's port with TLS. */
@@ -115,6 +116,7 @@ class ClientTlsTest implements LoopbackTest {
     }
 
     /** Each byte would begin the limit for idle connections anew. */
+    @Slow
     @Test
     void a_handshake_that_comes_byte_by_byte_has_a_limit_as_a_whole() throws Exception {
         URI server = serve(loopback.refusing(), "--request-head-timeout=0.2s", "--idle-timeout=1h");
@@ -125,6 +127,7 @@ class ClientTlsTest implements LoopbackTest {
         assertThat(client.ended()).as("whether the connection ends").isTrue();
     }
 
+    @Slow
     @Test
     void the_limit_of_the_handshake_ends_with_it() throws Exception {
         var upstream = loopback.upstream(ok().body("hello"));
@@ -181,6 +184,7 @@ class ClientTlsTest implements LoopbackTest {
         assertThat(client.sendRequest("GET /x").receiveResponse().body()).isEqualTo("hello");
     }
 
+    @Slow
     @Test
     void an_idle_connection_makes_room_for_another_of_the_same_client() throws Exception {
         var upstream = loopback.upstream(ok().body("one"), ok().body("two"));
@@ -240,6 +244,7 @@ class ClientTlsTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void a_renewed_certificate_is_taken_without_a_restart() throws Exception {
         var upstream = loopback.upstream(ok(), ok());
@@ -257,6 +262,7 @@ class ClientTlsTest implements LoopbackTest {
                 .isEqualTo(200);
     }
 
+    @Slow
     @Test
     void a_certificate_is_not_taken_before_its_key_is_there() throws Exception {
         URI server = serve(loopback.refusing());

@@ -13,8 +13,10 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 /** Several instances behind one balancer, and the name that they have in {@code Via}. */
+@Slow
 class FleetNameTest implements LoopbackTest {
     private static final int INSTANCES = 3;
 

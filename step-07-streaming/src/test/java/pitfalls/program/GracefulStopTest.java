@@ -139,6 +139,7 @@ class GracefulStopTest implements LoopbackTest {
         assertThat(client.ended()).isTrue();
     }
 
+    @Slow
     @Test
     void a_connection_of_HTTP_2_gets_its_answer_and_GOAWAY() throws Exception {
         serve();
@@ -155,6 +156,7 @@ class GracefulStopTest implements LoopbackTest {
         connection.awaitEnd();
     }
 
+    @Slow
     @Test
     void an_idle_connection_stays_at_first_and_is_closed_in_the_last_part() throws Exception {
         serve();
@@ -169,6 +171,7 @@ class GracefulStopTest implements LoopbackTest {
         assertThat(client.ended()).isTrue();
     }
 
+    @Slow
     @Test
     void in_the_last_part_idle_connections_are_closed_and_new_ones_are_accepted() throws Exception {
         serve();

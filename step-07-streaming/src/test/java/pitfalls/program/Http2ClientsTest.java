@@ -37,6 +37,7 @@ import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** The program's port for clients that speak HTTP/2 without TLS. */
 class Http2ClientsTest implements LoopbackTest {
@@ -163,6 +164,7 @@ class Http2ClientsTest implements LoopbackTest {
         assertThat(received()).doesNotContain("/long");
     }
 
+    @Slow
     @Test
     void a_client_may_cancel_all_its_requests_at_once() throws Exception {
         var silent = loopback.scripted(RawConnection::awaitEnd);
@@ -177,6 +179,7 @@ class Http2ClientsTest implements LoopbackTest {
     }
 
     /** Attacks that cost a client next to nothing, each as what is sent again and again. */
+    @Slow
     @TestFactory
     Stream<DynamicTest> a_flood_ends_its_connection_and_nobody_elses() {
         interface Flood {
@@ -496,6 +499,7 @@ class Http2ClientsTest implements LoopbackTest {
         assertThat(another.receiveResponse().status()).isEqualTo(200);
     }
 
+    @Slow
     @Test
     void a_thousand_requests_at_once_on_one_connection_are_answered() throws Exception {
         var client = http2(serve("--max-upstream-connections=10", "--connection-timeout=15s"));

@@ -18,6 +18,7 @@ import pitfalls.support.LogLines;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /** More clients than there may be connections. */
 class LimitedConnectorTest implements LoopbackTest {
@@ -47,6 +48,7 @@ class LimitedConnectorTest implements LoopbackTest {
                 }));
     }
 
+    @Slow
     @Test
     void requests_that_are_served_are_not_cut_and_others_wait_for_their_end() throws Exception {
         var arrived = new CountDownLatch(2);
@@ -77,6 +79,7 @@ class LimitedConnectorTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void clients_that_leave_make_room() throws Exception {
         var upstream = loopback.upstream(ok(), ok(), ok());

@@ -22,6 +22,7 @@ import pitfalls.support.Slow;
 class ServerThreadsTest implements LoopbackTest {
     private static final int CLIENTS = 40;
 
+    @Slow
     @TestFactory
     Stream<DynamicTest> clients_that_leave_at_once_take_no_thread_beyond_the_limit() {
         return Stream.of("GET /x HTTP/1.1\r\nHost: a\r\nX-Half: ", "GET /x HTTP/1.1\r\nX Y: z\r\n\r\n")

@@ -23,6 +23,7 @@ import pitfalls.step07.StreamingProxy;
 import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 /** The proxy keeps its connections to upstreams, and with them the server that it has once met. */
 class UpstreamConnectionAgeTest implements LoopbackTest {
@@ -37,6 +38,7 @@ class UpstreamConnectionAgeTest implements LoopbackTest {
         return loopback.serve(proxy);
     }
 
+    @Slow
     @TestFactory
     Stream<DynamicTest> requests_go_on_over_new_connections_and_none_fails() {
         return Stream.of("http", "h2c")

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
 
 /** The options for TLS towards upstreams, as they work on the wire. */
@@ -92,6 +93,7 @@ class UpstreamTlsTest implements LoopbackTest {
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=tls_certificate_error");
     }
 
+    @Slow
     @TestFactory
     Stream<DynamicTest> an_upstream_learns_who_the_proxy_is() {
         return Stream.of("RSA", "EC")

@@ -21,8 +21,10 @@ import org.junit.jupiter.api.Test;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
+import pitfalls.support.Slow;
 
 /** What happens between the start of the program and its first user. */
+@Slow
 class WarmUpTest implements LoopbackTest {
     private static final Duration SHORT = Duration.ofMillis(200);
     private static final Duration LONG = Duration.ofHours(1);

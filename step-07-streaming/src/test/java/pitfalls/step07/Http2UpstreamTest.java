@@ -42,6 +42,7 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
 
 /** What only an upstream that speaks HTTP/2 can do. */
@@ -610,6 +611,7 @@ class Http2UpstreamTest implements LoopbackTest {
         assertThat(upstream.connections()).isOne();
     }
 
+    @Slow
     @Test
     void clients_that_do_not_read_stop_their_own_streams_and_no_other() throws Exception {
         int unread = 280; // more than Jetty would let wait on one connection

@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 import org.eclipse.jetty.server.Server;
@@ -38,6 +39,7 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** The finished proxy in somebody's server: whatever stands in front of it or beside it, it does the same. */
 class EmbeddingTest implements LoopbackTest {
@@ -52,30 +54,36 @@ class EmbeddingTest implements LoopbackTest {
 
     @TestFactory
     Stream<DynamicContainer> in_each_wrapping_the_proxy_does_the_same() throws Exception {
+        return inEachWrapping(embedded -> Stream.of(
+                embedded.test("a GET passes", this::get),
+                embedded.test("a path with escapes and a query pass as they are", this::pathAndQuery),
+                embedded.test("an upload with a length passes", this::upload),
+                embedded.test("an upload in chunks passes", this::uploadInChunks),
+                embedded.test("a form passes", this::form),
+                embedded.test("a response of 200 kB passes", this::download),
+                embedded.test("the head of a stream comes before its body", this::stream),
+                embedded.testInHttp1("an upgraded connection passes bytes", this::upgrade),
+                embedded.test("an upstream that dies before it answers is a 502", this::deathBefore),
+                embedded.test("an upstream that dies behind a head is a 502", this::deathBehindTheHead),
+                embedded.test("a response that breaks off breaks off", this::deathWithin)));
+    }
+
+    @Slow
+    @TestFactory
+    Stream<DynamicContainer> in_each_wrapping_a_client_that_leaves_frees_the_upstream() throws Exception {
+        return inEachWrapping(
+                embedded -> Stream.of(embedded.test("a client that leaves a quiet stream frees it", this::leave)));
+    }
+
+    private Stream<DynamicContainer> inEachWrapping(Function<Late, Stream<DynamicTest>> checks) throws Exception {
         ScriptedUpstream upstream = loopback.scripted(everything);
         return Stream.of(Wrapping.values()).map(wrapping -> {
             var embedded = new Late(wrapping, upstream.target());
             return DynamicContainer.dynamicContainer(
                     wrapping.name(),
-                    Stream.of(
-                                    embedded.test("a GET passes", this::get),
-                                    embedded.test(
-                                            "a path with escapes and a query pass as they are", this::pathAndQuery),
-                                    embedded.test("an upload with a length passes", this::upload),
-                                    embedded.test("an upload in chunks passes", this::uploadInChunks),
-                                    embedded.test("a form passes", this::form),
-                                    embedded.test("a response of 200 kB passes", this::download),
-                                    embedded.test("the head of a stream comes before its body", this::stream),
-                                    embedded.test(
-                                            "a client that leaves a quiet stream frees the upstream", this::leave),
-                                    embedded.testInHttp1("an upgraded connection passes bytes", this::upgrade),
-                                    embedded.test(
-                                            "an upstream that dies before it answers is a 502", this::deathBefore),
-                                    embedded.test(
-                                            "an upstream that dies behind a head is a 502", this::deathBehindTheHead),
-                                    embedded.test("a response that breaks off breaks off", this::deathWithin),
-                                    DynamicTest.dynamicTest("the server stops", embedded::stop))
-                            .filter(Objects::nonNull));
+                    Stream.concat(
+                            checks.apply(embedded).filter(Objects::nonNull),
+                            Stream.of(DynamicTest.dynamicTest("the server stops", embedded::stop))));
         });
     }
 
@@ -197,6 +205,7 @@ class EmbeddingTest implements LoopbackTest {
         }
     }
 
+    @Slow
     @Test
     void a_server_with_a_GracefulHandler_answers_what_is_in_flight_before_it_stops() throws Exception {
         var asked = new Gate("the upstream has the request");

@@ -9,8 +9,10 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import pitfalls.support.Slow;
 import pitfalls.workshop.ExerciseFile;
 
+@Slow
 class AttemptTest {
     private static final String ID = "mine/4/a_dropped_connection_costs_a_GET_nothing";
 

@@ -11,6 +11,7 @@ import pitfalls.step01.MinimalProxy;
 import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
+import pitfalls.support.Slow;
 
 class RecorderTest implements LoopbackTest {
 
@@ -139,6 +140,7 @@ class RecorderTest implements LoopbackTest {
         assertThat(recording.marks()).isEmpty();
     }
 
+    @Slow
     @Test
     void what_does_not_come_to_its_end_is_stopped() {
         var recording = Stage.play(

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import pitfalls.minikv.Operation.Kind;
+import pitfalls.support.Slow;
 
 class LinearizabilityTest {
     private static final long NEVER = Operation.NEVER;
@@ -67,6 +68,7 @@ class LinearizabilityTest {
                 .hasValueSatisfying(violation -> assertThat(violation).contains("read of other"));
     }
 
+    @Slow
     @Test
     void a_long_history_of_many_clients_is_decided_and_so_is_the_same_with_one_wrong_read() {
         List<Operation> history = new ArrayList<>();
