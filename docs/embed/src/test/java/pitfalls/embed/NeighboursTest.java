@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
 import java.util.stream.Stream;
+import org.eclipse.jetty.security.Constraint;
+import org.eclipse.jetty.security.HashLoginService;
+import org.eclipse.jetty.security.SecurityHandler;
+import org.eclipse.jetty.security.UserStore;
+import org.eclipse.jetty.security.authentication.BasicAuthenticator;
 import org.eclipse.jetty.server.ForwardedRequestCustomizer;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -162,6 +167,27 @@ class NeighboursTest implements LoopbackTest {
                     .as("requests that reached the upstream")
                     .isZero();
         }
+    }
+
+    @TestFactory
+    Stream<DynamicTest> a_guarded_path_begins_behind_the_prefix_of_its_context() {
+        return Stream.of("/* -> 401", "/v1/* -> 200")
+                .map(row -> row.split(" -> "))
+                .map(row -> DynamicTest.dynamicTest(row[0], () -> {
+                    var security = new SecurityHandler.PathMapped();
+                    security.put(row[0], Constraint.ANY_USER);
+                    var login = new HashLoginService("here");
+                    login.setUserStore(new UserStore());
+                    security.setLoginService(login);
+                    security.setAuthenticator(new BasicAuthenticator());
+                    security.setHandler(
+                            new StreamingProxy(loopback.scripted(everything).target()));
+                    var client = loopback.connect(loopback.serve(new ContextHandler(security, "/v1")));
+
+                    var response = client.sendRequest("GET /v1/x").receiveResponse();
+
+                    assertThat(response.status()).isEqualTo(Integer.parseInt(row[1]));
+                }));
     }
 
     @Test
