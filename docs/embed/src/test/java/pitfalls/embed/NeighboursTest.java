@@ -5,11 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
 import java.util.stream.Stream;
-import org.eclipse.jetty.security.Constraint;
-import org.eclipse.jetty.security.HashLoginService;
-import org.eclipse.jetty.security.SecurityHandler;
-import org.eclipse.jetty.security.UserStore;
-import org.eclipse.jetty.security.authentication.BasicAuthenticator;
 import org.eclipse.jetty.server.ForwardedRequestCustomizer;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -174,12 +169,7 @@ class NeighboursTest implements LoopbackTest {
         return Stream.of("/* -> 401", "/v1/* -> 200")
                 .map(row -> row.split(" -> "))
                 .map(row -> DynamicTest.dynamicTest(row[0], () -> {
-                    var security = new SecurityHandler.PathMapped();
-                    security.put(row[0], Constraint.ANY_USER);
-                    var login = new HashLoginService("here");
-                    login.setUserStore(new UserStore());
-                    security.setLoginService(login);
-                    security.setAuthenticator(new BasicAuthenticator());
+                    var security = Wrapping.password(row[0]);
                     security.setHandler(
                             new StreamingProxy(loopback.scripted(everything).target()));
                     var client = loopback.connect(loopback.serve(new ContextHandler(security, "/v1")));

@@ -302,15 +302,7 @@ enum Wrapping {
     BASIC_AUTHENTICATION("", "Authorization: Basic YWxpY2U6c2VjcmV0") {
         @Override
         Handler around(StreamingProxy proxy) {
-            var users = new UserStore();
-            users.addUser("alice", Credential.getCredential("secret"), new String[] {"user"});
-            var login = new HashLoginService("here");
-            login.setUserStore(users);
-            var handler = new SecurityHandler.PathMapped();
-            handler.put("/*", Constraint.from("user"));
-            handler.setLoginService(login);
-            handler.setAuthenticator(new BasicAuthenticator());
-            return in(handler, proxy);
+            return in(password("/*"), proxy);
         }
     },
 
@@ -455,6 +447,19 @@ enum Wrapping {
     /** Whether clients speak HTTP/2, in which no connection can be upgraded. */
     boolean isHttp2() {
         return false;
+    }
+
+    /** Asks for the password of a user before it gives on what is below that path of its context. */
+    static SecurityHandler.PathMapped password(String path) {
+        var users = new UserStore();
+        users.addUser("alice", Credential.getCredential("secret"), new String[] {"user"});
+        var login = new HashLoginService("here");
+        login.setUserStore(users);
+        var handler = new SecurityHandler.PathMapped();
+        handler.put(path, Constraint.from("user"));
+        handler.setLoginService(login);
+        handler.setAuthenticator(new BasicAuthenticator());
+        return handler;
     }
 
     private static Handler in(Handler.Singleton handler, StreamingProxy proxy) {
