@@ -20,13 +20,17 @@ class RecorderTest implements LoopbackTest {
         var recording = Stage.play(
                 1,
                 () -> {
+                    var closed = new Gate("the upstream has closed its connection");
                     var upstream = loopback.scripted(connection -> {
                         connection.receiveRequest();
                         connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                        connection.close();
+                        closed.open();
                     });
                     loopback.connect(loopback.serve(new MinimalProxy(upstream.target())))
                             .sendRequest("GET /x", "Connection: close")
-                            .receiveResponse();
+                            .receiveToEnd();
+                    closed.await();
                 },
                 mark -> {});
 
