@@ -149,6 +149,9 @@ final class Raft extends AbstractLifeCycle {
         RaftServerConfigKeys.Log.setWriteBufferSize(properties, SizeInBytes.valueOf("1MB"));
         RaftServerConfigKeys.Log.Appender.setBufferByteLimit(properties, SizeInBytes.valueOf("512KB"));
         RaftServerConfigKeys.Log.setSegmentCacheNumMax(properties, 2);
+        // By default a follower that is writing a batch acknowledges without looking another one with the same first
+        // entry. When a leader sends again, that one is often longer: then its rest is lost, and counts all the same.
+        RaftServerConfigKeys.Log.setAppendEntriesComposeEnabled(properties, false);
         RaftServerConfigKeys.Log.setPurgeUptoSnapshotIndex(properties, true);
         RaftServerConfigKeys.Log.setPurgeGap(properties, snapshotEach);
         RaftServerConfigKeys.Snapshot.setAutoTriggerEnabled(properties, true);

@@ -17,6 +17,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.eclipse.jetty.util.ajax.JSON;
 
 /** Three nodes in three processes, for proofs that kill them. */
@@ -106,10 +107,17 @@ final class Cluster implements AutoCloseable {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (!holds.getAsBoolean()) {
             assertThat(System.nanoTime())
-                    .as(() -> "the time for " + what + "; the nodes said:\n" + String.join("\n", output))
+                    .as(() -> "the time for " + what + "; the nodes know:\n" + statuses() + "; they said:\n"
+                            + String.join("\n", output))
                     .isLessThan(deadline);
             LockSupport.parkNanos(PAUSE.toNanos()); // the nodes need the cores more than this loop
         }
+    }
+
+    private String statuses() {
+        return members.stream()
+                .map(member -> "node " + member.id() + ": " + status(member))
+                .collect(Collectors.joining("\n"));
     }
 
     @Override
