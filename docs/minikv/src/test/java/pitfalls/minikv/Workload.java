@@ -49,9 +49,7 @@ final class Workload {
     private final AtomicInteger requests = new AtomicInteger();
     private final AtomicInteger changes = new AtomicInteger();
     private final AtomicLong longest = new AtomicLong();
-    private final AtomicLong firstAfterFault = new AtomicLong();
     private final AtomicLongArray pausedUntil;
-    private volatile long fault = Long.MAX_VALUE;
     private volatile int round;
 
     Workload(List<Member> members) {
@@ -113,23 +111,6 @@ final class Workload {
         pausedUntil.set(members.indexOf(node), System.nanoTime());
     }
 
-    /** Something was just broken. Only what is asked for from now on tells when it works again. */
-    void afterFault() {
-        fault = Long.MAX_VALUE;
-        firstAfterFault.set(0);
-        fault = System.nanoTime();
-    }
-
-    /** Whether a change was acknowledged that was asked for since then. */
-    boolean isServedAgain() {
-        return firstAfterFault.get() != 0;
-    }
-
-    /** How long after the fault that was. */
-    Duration outage() {
-        return Duration.ofNanos(firstAfterFault.get() - fault);
-    }
-
     private void run(int number) {
         var random = new Random(number);
         try {
@@ -159,9 +140,9 @@ final class Workload {
         readAt(node, key, "/v1/kv/" + key + "?stale=true");
     }
 
-    /** Puts once, and writes down whether that was acknowledged. */
-    void put(int node, String key, String text) {
-        change(node, key, Kind.PUT, text);
+    /** Puts once, writes down whether that was acknowledged, and returns it. */
+    boolean put(int node, String key, String text) {
+        return change(node, key, Kind.PUT, text);
     }
 
     private void readAt(int node, String key, String path) {
@@ -176,13 +157,14 @@ final class Workload {
         }
     }
 
-    private void change(int node, String key, Kind kind, String text) {
+    private boolean change(int node, String key, Kind kind, String text) {
         var request = request(node, "/v1/kv/" + key);
         if (kind == Kind.PUT) request.PUT(BodyPublishers.ofString(text));
         else request.DELETE();
         long begin = System.nanoTime();
-        boolean done = isDone(send(node, request), kind + " " + key, begin);
+        boolean done = isDone(send(node, request), kind + " " + key);
         history.add(new Operation(kind, key, text, begin, done ? System.nanoTime() : Operation.NEVER));
+        return done;
     }
 
     private void append(int node, String key, String text) {
@@ -193,19 +175,18 @@ final class Workload {
             var request = request(next, "/v1/kv/" + key + "/append")
                     .header(Api.IDEMPOTENCY_KEY, key + " " + text)
                     .POST(BodyPublishers.ofString(text));
-            done = isDone(send(next, request), "append to " + key, begin);
+            done = isDone(send(next, request), "append to " + key);
         }
         history.add(new Operation(Kind.APPEND, key, text, begin, done ? System.nanoTime() : Operation.NEVER));
     }
 
-    private boolean isDone(HttpResponse<String> response, String what, long begin) {
+    private boolean isDone(HttpResponse<String> response, String what) {
         if (response == null || UNAVAILABLE.contains(response.statusCode())) return false;
         if (response.statusCode() != 200) {
             surprises.add(what + ": " + response.statusCode() + " " + response.body());
             return false;
         }
         changes.incrementAndGet();
-        if (begin >= fault) firstAfterFault.compareAndSet(0, System.nanoTime());
         return true;
     }
 
