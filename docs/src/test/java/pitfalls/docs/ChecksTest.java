@@ -4,13 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.Timeout;
 
 /** The checks find a word that was changed on one side only. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES) // for a machine that is busy: all sources are parsed
 class ChecksTest {
     private static final Path STEP_4 = Page.ROOT.resolve("step-04-retries/README.md");
     private static final Path STEP_5 = Page.ROOT.resolve("step-05-hop-detection/README.md");

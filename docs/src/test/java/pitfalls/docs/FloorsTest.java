@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.eclipse.jetty.proxy.ProxyHandler;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The map of the classes, and the way of a request through them, are drawn from the code. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES) // for a machine that is busy: all sources are parsed
 class FloorsTest {
     private static final Set<String> HOOKS = Stream.of(ProxyHandler.class, ProxyHandler.Reverse.class)
             .flatMap(type -> Stream.of(type.getDeclaredMethods()))

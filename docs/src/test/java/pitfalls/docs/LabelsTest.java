@@ -6,7 +6,6 @@ import com.github.javaparser.ast.Node;
 import com.github.javaparser.ast.body.MethodDeclaration;
 import com.github.javaparser.ast.expr.MethodCallExpr;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -22,18 +21,13 @@ class LabelsTest {
 
     @TestFactory
     Stream<DynamicTest> every_assertion_of_a_contract_has_a_label() throws IOException {
-        try (var files = Files.walk(Page.ROOT)) {
-            return files
-                    .filter(file -> file.toString().replace('\\', '/').matches(".*/step-.*/src/test/.*Contract\\.java"))
-                    .sorted()
-                    .map(file -> DynamicTest.dynamicTest(
-                            file.getFileName().toString(),
-                            () -> assertThat(unlabelled(file))
-                                    .as("assertions without .as(...), by line")
-                                    .isEmpty()))
-                    .toList()
-                    .stream();
-        }
+        return Page.files("Contract.java")
+                .filter(file -> file.toString().replace('\\', '/').matches(".*/step-.*/src/test/.*"))
+                .map(file -> DynamicTest.dynamicTest(
+                        file.getFileName().toString(),
+                        () -> assertThat(unlabelled(file))
+                                .as("assertions without .as(...), by line")
+                                .isEmpty()));
     }
 
     @TestFactory

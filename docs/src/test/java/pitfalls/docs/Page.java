@@ -2,10 +2,14 @@ package pitfalls.docs;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.commonmark.ext.gfm.tables.TablesExtension;
 import org.commonmark.ext.heading.anchor.IdGenerator;
@@ -36,6 +40,8 @@ record Page(Path file, String text, Node root) {
     /** Whether what has drifted is to be written anew, {@code -Dupdate}. */
     static final boolean UPDATE = System.getProperty("update") != null;
 
+    private static final Set<String> NOT_OURS = Set.of(".git", "target");
+
     private static final Parser PARSER = Parser.builder()
             .extensions(List.of(TablesExtension.create()))
             .includeSourceSpans(IncludeSourceSpans.BLOCKS)
@@ -43,17 +49,30 @@ record Page(Path file, String text, Node root) {
 
     /** The pages of the project: the README, those of the steps, those beside them, and those of the modules below {@code docs}. */
     static Stream<Page> all() {
-        try (var files = Files.walk(ROOT, 3)) {
-            return files
-                    .filter(file ->
-                            file.toString().endsWith(".md") && !file.toString().contains("target"))
-                    .sorted()
-                    .map(Page::read)
-                    .toList()
-                    .stream();
+        return files(".md").map(Page::read);
+    }
+
+    /** The project's own files whose names end so, in order; not what git or a build keeps there, which may go while this looks. */
+    static Stream<Path> files(String ending) {
+        List<Path> found = new ArrayList<>();
+        try {
+            Files.walkFileTree(ROOT, new SimpleFileVisitor<>() {
+                @Override
+                public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+                    String name = folder.getFileName().toString();
+                    return NOT_OURS.contains(name) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+                }
+
+                @Override
+                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                    if (file.toString().endsWith(ending)) found.add(file);
+                    return FileVisitResult.CONTINUE;
+                }
+            });
         } catch (IOException x) {
             throw new UncheckedIOException(x);
         }
+        return found.stream().sorted();
     }
 
     static Page read(Path file) {

@@ -32,10 +32,8 @@ final class Sources {
 
     static {
         StaticJavaParser.setConfiguration(new ParserConfiguration().setLanguageLevel(LanguageLevel.JAVA_17));
-        try (var files = Files.walk(Page.ROOT)) {
-            for (Path file : files.filter(file -> file.toString().endsWith(".java")
-                            && file.toString().replace('\\', '/').contains("/src/"))
-                    .toList()) PARSED.put(file, StaticJavaParser.parse(file));
+        try {
+            for (Path file : Page.files(".java").toList()) PARSED.put(file, StaticJavaParser.parse(file));
         } catch (IOException x) {
             throw new UncheckedIOException(x);
         }

@@ -342,7 +342,12 @@ class EmbeddingTest implements LoopbackTest {
     }
 
     private void deathBehindTheHead(Embedded embedded, RawConnection client) throws Exception {
-        death(embedded, client, "behind-the-head");
+        embedded.proxy.setTimeouts(Timeouts.defaults().withHead(Loopback.PATIENCE)); // for a machine that stalls
+        try {
+            death(embedded, client, "behind-the-head");
+        } finally {
+            embedded.proxy.setTimeouts(Timeouts.defaults());
+        }
     }
 
     private static void death(Embedded embedded, RawConnection client, String when) throws Exception {

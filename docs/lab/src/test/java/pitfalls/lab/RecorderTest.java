@@ -41,7 +41,8 @@ class RecorderTest implements LoopbackTest {
         assertThat(kinds(recording, Lane.CLIENT_TO_PROXY)).containsExactly(Kind.CONNECT, Kind.DATA);
         assertThat(kinds(recording, Lane.PROXY_TO_SERVER)).startsWith(Kind.CONNECT, Kind.DATA);
         assertThat(kinds(recording, Lane.SERVER_TO_PROXY)).containsExactly(Kind.DATA, Kind.FIN);
-        assertThat(kinds(recording, Lane.PROXY_TO_CLIENT)).containsExactly(Kind.DATA, Kind.FIN);
+        assertThat(kinds(recording, Lane.PROXY_TO_CLIENT).stream().distinct()) // Jetty may write the head by itself
+                .containsExactly(Kind.DATA, Kind.FIN);
         assertThat(recording.marks().get(0).time()).isZero();
         assertThat(recording.marks().get(1).bytes()).startsWith("GET /x HTTP/1.1\r\nHost: www.example.com\r\n");
     }
