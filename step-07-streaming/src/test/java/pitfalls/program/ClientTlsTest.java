@@ -28,6 +28,7 @@ import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import okhttp3.tls.HandshakeCertificates;
 import okhttp3.tls.HeldCertificate;
+import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
@@ -206,6 +207,7 @@ class ClientTlsTest implements LoopbackTest {
         boolean isIdle = false;
         while (!isIdle && System.nanoTime() < deadline) {
             isIdle = server.getConnectors()[0].getConnectedEndPoints().stream()
+                    .filter(EndPoint::isFillInterested)
                     .map(Drainable::of)
                     .anyMatch(connection -> connection != null && connection.isIdle());
             Thread.onSpinWait();

@@ -102,7 +102,7 @@ class LimitedConnectorTest implements LoopbackTest {
             boolean stillGoesOn = connector.handleAcceptFailure(new IOException("Too many open files"));
 
             assertThat(goesOn && stillGoesOn).isTrue();
-            assertThat(log.lines())
+            assertThat(log.lines().stream().distinct()) // on a machine that stalls, a second may have gone by
                     .containsExactly(
                             "WARN a connection cannot be accepted (Too many open files): idle ones are closed, and"
                                     + " other clients wait; raise the limit of open files if that is too few");
@@ -124,6 +124,7 @@ class LimitedConnectorTest implements LoopbackTest {
         long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
         while (System.nanoTime() < deadline) {
             boolean isIdle = connector.getConnectedEndPoints().stream()
+                    .filter(EndPoint::isFillInterested) // a connection begins to be idle once more when it is
                     .map(EndPoint::getConnection)
                     .anyMatch(connection -> connection instanceof ClientConnection client && client.isIdle());
             if (isIdle) return;

@@ -184,7 +184,7 @@ class ReverseProxyTest implements LoopbackTest {
                 .parseArgs(
                         "--listen=127.0.0.1:0",
                         "--target=:1",
-                        "--request-head-timeout=0.2s",
+                        "--request-head-timeout=1s",
                         "--idle-timeout=5m",
                         "--backlog=7");
         var server = loopback.started(program.newServer());

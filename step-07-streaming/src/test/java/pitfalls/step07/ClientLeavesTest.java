@@ -87,18 +87,19 @@ class ClientLeavesTest {
         }
 
         @Test
-        void without_any_setting_it_is_noticed_within_a_second() throws Exception {
+        void without_any_setting_it_is_noticed() throws Exception {
+            var arrived = new Gate("the request has arrived");
             var freed = new Gate("the upstream's connection has ended");
-            var upstream = loopback.scripted(connection -> {
-                connection.receiveRequest();
-                connection.awaitEnd();
-                freed.open();
-            });
-            var client = loopback.connect(loopback.serve(new StreamingProxy(upstream.target())));
+            var upstream = loopback.scripted(ClientLeavesContract.silent(arrived, freed));
+            var proxy = new StreamingProxy(upstream.target());
+            assertThat(proxy.watchDelay).hasMillis(200);
+            var client = loopback.connect(loopback.serve(proxy));
 
-            client.sendRequest("GET /x").close();
+            client.sendRequest("GET /x");
+            arrived.await();
+            client.close();
 
-            freed.awaitWithin(Duration.ofSeconds(1));
+            freed.await();
         }
 
         @TestFactory
@@ -153,7 +154,7 @@ class ClientLeavesTest {
             arrived.await();
             client.close();
 
-            freed.awaitWithin(Duration.ofSeconds(1));
+            freed.await();
         }
 
         @Test
@@ -173,7 +174,7 @@ class ClientLeavesTest {
                     .isTrue();
             proxy.getServer().getConnectors()[0].getConnectedEndPoints().forEach(EndPoint::close);
 
-            freed.awaitWithin(Duration.ofSeconds(1));
+            freed.await();
         }
 
         /** Jetty tells the watch while it goes on with a write, and would wait for itself if that write were cancelled there. */
@@ -211,7 +212,7 @@ class ClientLeavesTest {
             connector.breaks.set(true);
             next.open();
 
-            over.awaitWithin(Duration.ofSeconds(1));
+            over.await();
         }
 
         @Slow
@@ -230,7 +231,7 @@ class ClientLeavesTest {
                 assertThat(freed.opensWithin(StreamingContract.A_WHILE)).isFalse();
             }
 
-            freed.awaitWithin(Duration.ofSeconds(1));
+            freed.await();
         }
     }
 

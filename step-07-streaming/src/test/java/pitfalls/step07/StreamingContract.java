@@ -162,7 +162,7 @@ public interface StreamingContract extends LoopbackTest {
             connection.send(CHUNKED + "\r\n3\r\none\r\n");
             answered.await();
         });
-        var timeouts = Timeouts.defaults().withConnection(Duration.ofMillis(50));
+        var timeouts = Timeouts.defaults().withConnection(Duration.ofMillis(400));
         var proxy = loopback.serve(newProxy(upstream.target(), timeouts, 2));
         for (int i = 0; i < 2; i++)
             loopback.connect(proxy).sendRequest("GET /events").receiveHead();
@@ -512,7 +512,7 @@ public interface StreamingContract extends LoopbackTest {
         var upstream = loopback.scripted(connection -> {
             var head = new RawMessage(connection.receiveHead(), "", true);
             assertThat(head.field("Expect")).as("Expect at the upstream").containsExactly("100-continue");
-            assertThat(connection.receivesNothingFor(Duration.ofMillis(50)))
+            assertThat(connection.receivesNothingFor(Duration.ofMillis(10)))
                     .as("whether the upstream waits for a body that nobody asked for")
                     .isTrue();
             connection.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
