@@ -1,9 +1,11 @@
 package pitfalls.step07;
 
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.client.transport.HttpRequest;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -22,6 +24,7 @@ final class StreamingExchange extends DirectedExchange {
     final Timeouts limits;
     private final ClientWatch watch;
     private volatile boolean watching = true;
+    private volatile boolean uploading;
     private ClientStream clientStream;
 
     /** The limit for the upstream of the attempt under way. */
@@ -67,7 +70,10 @@ final class StreamingExchange extends DirectedExchange {
             if (clientStream.hasEnded()) onClientLeft(new EofException("the client has left"));
             return clientStream;
         });
-        if (this.clientToProxyRequest instanceof FramedRequest framed) atEnd.push(framed::release);
+        if (this.clientToProxyRequest instanceof FramedRequest framed) {
+            atEnd.push(framed::release);
+            endWithConnection(clientToProxyRequest.getConnectionMetaData().getConnection());
+        }
         HttpFields fields = this.clientToProxyRequest.getHeaders();
         boolean hasBody = this.clientToProxyRequest.getLength() > 0 || fields.contains(HttpHeader.TRANSFER_ENCODING);
         boolean bodyComesFirst = hasBody && !fields.contains(HttpHeader.EXPECT);
@@ -82,6 +88,7 @@ final class StreamingExchange extends DirectedExchange {
     /** Jetty reads the client's body now, and the watch must not. */
     @Override
     protected void onUploadBegin() {
+        uploading = true;
         watch.pause();
     }
 
@@ -93,7 +100,25 @@ final class StreamingExchange extends DirectedExchange {
 
     @Override
     protected void onUploadEnd() {
+        uploading = false;
         watch.begin(proxy.watchDelay);
+    }
+
+    /**
+     * When Jetty ends the connection of an HTTP/2 client that floods it with frames, it does not always tell the requests on it. One whose
+     * response is complete, and whose upload is not, would last for ever.
+     */
+    private void endWithConnection(Connection connection) {
+        Executor executor = clientToProxyRequest.getComponents().getExecutor();
+        var end = new Connection.Listener() {
+            @Override
+            public void onClosed(Connection closed) {
+                if (watching || uploading)
+                    executor.execute(() -> onClientLeft(new EofException("the client has left")));
+            }
+        };
+        connection.addEventListener(end);
+        atEnd.push(() -> connection.removeEventListener(end));
     }
 
     /**

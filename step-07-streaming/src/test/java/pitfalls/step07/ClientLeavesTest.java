@@ -11,8 +11,10 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLSocket;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.io.ManagedSelector;
@@ -29,6 +31,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import pitfalls.http2.Http2Peer;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.support.Gate;
@@ -175,6 +178,47 @@ class ClientLeavesTest {
             proxy.getServer().getConnectors()[0].getConnectedEndPoints().forEach(EndPoint::close);
 
             freed.await();
+        }
+
+        /** As when Jetty ends the connection of a client that floods it with frames. */
+        @Test
+        void an_upload_whose_response_is_complete_ends_with_the_connection_also_where_Jetty_tells_nobody()
+                throws Exception {
+            var freed = new Gate("the upstream's connection has ended");
+            var upstream = loopback.scripted(connection -> {
+                connection.receiveHead();
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                connection.awaitEnd();
+                freed.open();
+            });
+            var untold = new Handler.Wrapper(newProxy(upstream.target())) {
+                @Override
+                public boolean handle(Request request, Response response, Callback callback) throws Exception {
+                    return super.handle(new Untold(request), response, callback);
+                }
+            };
+            var client = Http2Peer.client(loopback.connect(
+                    loopback.serve(untold, new HTTP2CServerConnectionFactory(new HttpConfiguration()))));
+
+            client.post(1, "/x");
+            assertThat(client.receive(Http2Peer.HEADERS).status()).isEqualTo(200);
+            assertThat(client.receive(Http2Peer.DATA).payload()).isEqualTo("ok");
+            client.connection().close();
+
+            freed.await();
+        }
+
+        /** Whoever reads it waits for ever. */
+        private static final class Untold extends Request.Wrapper {
+            private Untold(Request request) {
+                super(request);
+            }
+
+            @Override
+            public void demand(Runnable task) {}
+
+            @Override
+            public void addFailureListener(Consumer<Throwable> listener) {}
         }
 
         /** Jetty tells the watch while it goes on with a write, and would wait for itself if that write were cancelled there. */
