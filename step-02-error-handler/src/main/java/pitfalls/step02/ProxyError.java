@@ -247,6 +247,9 @@ public record ProxyError(Kind kind, Throwable cause) {
     private static boolean isUnprocessed(Throwable failure) {
         String message = String.valueOf(failure.getMessage());
         return failure instanceof RetryableRequestException
+                || failure.getClass()
+                        .getSimpleName()
+                        .equals("RetryableStreamException") // of HTTP/2, which no step needs before step 7
                 || message.equals("refused_stream_error")
                 || failure instanceof IllegalStateException
                         && (message.equals("session closed") || message.startsWith("Max local stream count"));

@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import okhttp3.Protocol;
+import org.eclipse.jetty.http2.RetryableStreamException;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import pitfalls.http2.Http2Peer;
 import pitfalls.http2.Http2Peer.Frame;
+import pitfalls.step02.ProxyError;
 import pitfalls.step04.RetryPolicy;
 import pitfalls.step06.DirectedProxy;
 import pitfalls.support.Gate;
@@ -102,6 +104,14 @@ class Http2UpstreamTest implements LoopbackTest {
         assertThat(response.status()).isEqualTo(500);
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=proxy_configuration_error");
         assertThat(upstream.connections()).isZero();
+    }
+
+    /** Jetty mostly reports it as another exception, and in a race of two threads as this one. */
+    @Test
+    void a_stream_that_a_GOAWAY_leaves_out_is_told_apart_whichever_of_Jettys_exceptions_says_so() {
+        var error = ProxyError.ofUpstream(new RetryableStreamException(), ProxyError.Progress.REQUEST_BEGUN);
+
+        assertThat(error.kind()).isEqualTo(ProxyError.NOT_PROCESSED);
     }
 
     private interface Refusal {
