@@ -245,11 +245,10 @@ public record ProxyError(Kind kind, Throwable cause) {
 
     /** The last ones are what Jetty says if the connection takes no stream any more, so that nothing was sent. */
     private static boolean isUnprocessed(Throwable failure) {
+        String type = failure.getClass().getSimpleName(); // not the class, which is in the HTTP/2 of step 7
         String message = String.valueOf(failure.getMessage());
         return failure instanceof RetryableRequestException
-                || failure.getClass()
-                        .getSimpleName()
-                        .equals("RetryableStreamException") // of HTTP/2, which no step needs before step 7
+                || type.equals("RetryableStreamException")
                 || message.equals("refused_stream_error")
                 || failure instanceof IllegalStateException
                         && (message.equals("session closed") || message.startsWith("Max local stream count"));

@@ -58,6 +58,7 @@ final class StreamingExchange extends DirectedExchange {
         this.clientToProxyRequest.addIdleTimeoutListener(timeout -> false); // nobody waits for the client now
         atEnd.push(endWatch);
         boolean isHttp2 = this.clientToProxyRequest instanceof FramedRequest;
+        if (isHttp2) endWithConnection();
         limits = isHttp2 ? Grpc.limits(clientToProxyRequest, proxy.timeouts) : proxy.timeouts;
         long clientTimeout = isHttp2 ? limits.client().toMillis() : proxy.clientTimeout;
         this.clientToProxyRequest.addHttpStreamWrapper(stream -> {
@@ -70,10 +71,7 @@ final class StreamingExchange extends DirectedExchange {
             if (clientStream.hasEnded()) onClientLeft(new EofException("the client has left"));
             return clientStream;
         });
-        if (this.clientToProxyRequest instanceof FramedRequest framed) {
-            atEnd.push(framed::release);
-            endWithConnection(clientToProxyRequest.getConnectionMetaData().getConnection());
-        }
+        if (this.clientToProxyRequest instanceof FramedRequest framed) atEnd.push(framed::release);
         HttpFields fields = this.clientToProxyRequest.getHeaders();
         boolean hasBody = this.clientToProxyRequest.getLength() > 0 || fields.contains(HttpHeader.TRANSFER_ENCODING);
         boolean bodyComesFirst = hasBody && !fields.contains(HttpHeader.EXPECT);
@@ -108,7 +106,8 @@ final class StreamingExchange extends DirectedExchange {
      * When Jetty ends the connection of an HTTP/2 client that floods it with frames, it does not always tell the requests on it. One whose
      * response is complete, and whose upload is not, would last for ever.
      */
-    private void endWithConnection(Connection connection) {
+    private void endWithConnection() {
+        Connection connection = clientToProxyRequest.getConnectionMetaData().getConnection();
         Executor executor = clientToProxyRequest.getComponents().getExecutor();
         var end = new Connection.Listener() {
             @Override
