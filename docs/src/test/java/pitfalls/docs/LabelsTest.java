@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.github.javaparser.ast.Node;
 import com.github.javaparser.ast.body.MethodDeclaration;
 import com.github.javaparser.ast.expr.MethodCallExpr;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -20,7 +19,7 @@ import pitfalls.workshop.ExerciseFile;
 class LabelsTest {
 
     @TestFactory
-    Stream<DynamicTest> every_assertion_of_a_contract_has_a_label() throws IOException {
+    Stream<DynamicTest> every_assertion_of_a_contract_has_a_label() {
         return Page.files("Contract.java")
                 .filter(file -> file.toString().replace('\\', '/').matches(".*/step-.*/src/test/.*"))
                 .map(file -> DynamicTest.dynamicTest(

@@ -13,7 +13,6 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.net.SocketFactory;
-import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Server;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -84,7 +83,7 @@ class ClientConnectionsTest implements LoopbackTest {
         URI server = serve(slowUpstream(), "--max-connections-per-client=1");
         var idle = loopback.connect(server);
         idle.sendRequest("GET /first").receiveResponse();
-        awaitIdle();
+        IdleConnections.await(connector);
 
         var next = loopback.connect(server).sendRequest("GET /next").receiveResponse();
 
@@ -136,13 +135,6 @@ class ClientConnectionsTest implements LoopbackTest {
             answer.await();
             connection.send("HTTP/1.1 204 Done\r\nConnection: close\r\n\r\n");
         });
-    }
-
-    private void awaitIdle() {
-        await(() -> connector.getConnectedEndPoints().stream()
-                .filter(EndPoint::isFillInterested) // a connection begins to be idle once more when it is
-                .map(EndPoint::getConnection)
-                .anyMatch(connection -> connection instanceof ClientConnection client && client.isIdle()));
     }
 
     /** Waits until the connector has so many, and remembers no other. */

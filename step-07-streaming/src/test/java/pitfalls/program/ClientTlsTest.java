@@ -28,7 +28,6 @@ import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
 import okhttp3.tls.HandshakeCertificates;
 import okhttp3.tls.HeldCertificate;
-import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
@@ -42,7 +41,6 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LogLines;
-import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
@@ -192,7 +190,7 @@ class ClientTlsTest implements LoopbackTest {
         URI url = serve(targetOf(upstream), "--max-connections-per-client=1");
         var idle = loopback.connect(url, TRUSTING.getSocketFactory());
         idle.sendRequest("GET /first").receiveResponse();
-        awaitIdle();
+        IdleConnections.await(server.getConnectors()[0]);
 
         var next = loopback.connect(url, TRUSTING.getSocketFactory())
                 .sendRequest("GET /next")
@@ -200,19 +198,6 @@ class ClientTlsTest implements LoopbackTest {
 
         assertThat(next.body()).isEqualTo("two");
         assertThat(idle.ended()).isTrue();
-    }
-
-    private void awaitIdle() {
-        long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
-        boolean isIdle = false;
-        while (!isIdle && System.nanoTime() < deadline) {
-            isIdle = server.getConnectors()[0].getConnectedEndPoints().stream()
-                    .filter(EndPoint::isFillInterested)
-                    .map(Drainable::of)
-                    .anyMatch(connection -> connection != null && connection.isIdle());
-            Thread.onSpinWait();
-        }
-        assertThat(isIdle).isTrue();
     }
 
     @TestFactory

@@ -8,14 +8,12 @@ import java.io.IOException;
 import java.net.URI;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
-import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Server;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import pitfalls.support.Gate;
 import pitfalls.support.LogLines;
-import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.Slow;
@@ -32,7 +30,7 @@ class LimitedConnectorTest implements LoopbackTest {
                     var address = serve(targetOf(upstream), 4);
                     var longest = loopback.connect(address);
                     if (what.contains("served")) longest.sendRequest("GET /").receiveResponse();
-                    awaitIdle();
+                    IdleConnections.await(connector);
                     var second = loopback.connect(address);
                     second.sendRequest("GET /").receiveResponse();
                     loopback.connect(address).sendRequest("GET /").receiveResponse();
@@ -117,20 +115,6 @@ class LimitedConnectorTest implements LoopbackTest {
         assertThat(Descriptors.of(1)).as("fewer than are needed").isEqualTo(new Descriptors(6, 4));
         assertThat(Descriptors.of(Long.MAX_VALUE).clients()).isGreaterThan(1_000_000_000);
         assertThat(Descriptors.ofProcess().clients()).isPositive();
-    }
-
-    /** Waits until the only connection is idle. */
-    private void awaitIdle() {
-        long deadline = System.nanoTime() + Loopback.PATIENCE.toNanos();
-        while (System.nanoTime() < deadline) {
-            boolean isIdle = connector.getConnectedEndPoints().stream()
-                    .filter(EndPoint::isFillInterested) // a connection begins to be idle once more when it is
-                    .map(EndPoint::getConnection)
-                    .anyMatch(connection -> connection instanceof ClientConnection client && client.isIdle());
-            if (isIdle) return;
-            Thread.onSpinWait();
-        }
-        throw new AssertionError("there should be an idle connection by now");
     }
 
     private URI serve(String target, int maxConnections) throws Exception {

@@ -7,7 +7,6 @@ import static pitfalls.support.Loopback.targetOf;
 
 import java.io.IOException;
 import java.net.Socket;
-import java.net.SocketException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -289,13 +288,15 @@ class MetricsTest implements LoopbackTest {
 
         var stop = new Thread(() -> new GracefulStop(server, Duration.ZERO).stop());
         stop.start();
-        while (accepts(proxy)) Thread.onSpinWait();
+        while (Program.accepts(proxy)) Thread.onSpinWait();
 
         await("http_server_active_requests{http_request_method=\"GET\",url_scheme=\"http\"}", 1);
         end.open();
         assertThat(client.receiveResponse().status()).isEqualTo(200);
         stop.join(PATIENCE.toMillis());
-        assertThat(accepts(metrics)).as("accepts, when the program has stopped").isFalse();
+        assertThat(Program.accepts(metrics))
+                .as("accepts, when the program has stopped")
+                .isFalse();
     }
 
     @Test
@@ -304,14 +305,6 @@ class MetricsTest implements LoopbackTest {
         ReverseProxy.commandLine(program).parseArgs("--listen=127.0.0.1:0", "--target=:1");
 
         assertThat(program.newServer().getBean(MetricsPort.class)).isNull();
-    }
-
-    private static boolean accepts(URI address) throws IOException {
-        try (var socket = new Socket(address.getHost(), address.getPort())) {
-            return socket.isConnected();
-        } catch (SocketException refused) { // or reset, where it still stood in the queue when the port was closed
-            return false;
-        }
     }
 
     private static String connections(String state, int port) {

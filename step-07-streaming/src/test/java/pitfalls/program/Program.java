@@ -66,12 +66,15 @@ final class Program implements AutoCloseable {
 
     /** Waits until it refuses new connections. */
     void awaitRefusing() throws IOException {
-        for (boolean accepted = true; accepted; ) {
-            try (var socket = new Socket(url.getHost(), url.getPort())) {
-                accepted = socket.isConnected();
-            } catch (SocketException refused) {
-                accepted = false; // or reset, where the connection still stood in the queue when the program let go
-            }
+        while (accepts(url)) Thread.onSpinWait();
+    }
+
+    /** Whether a program accepts a new connection there. */
+    static boolean accepts(URI address) throws IOException {
+        try (var socket = new Socket(address.getHost(), address.getPort())) {
+            return socket.isConnected();
+        } catch (SocketException refused) {
+            return false; // or reset, where the connection still stood in the queue when the program let go
         }
     }
 

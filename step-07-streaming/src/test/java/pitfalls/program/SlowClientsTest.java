@@ -282,9 +282,8 @@ class SlowClientsTest implements LoopbackTest {
     private void serveAnother(URI server) throws Exception {
         var client = loopback.connect(server, sockets).sendRequest("GET /x");
         int readers = slowClients.slowReaders();
-        // Where one is missing it was ended, or the kernel has just taken some bytes of it. In the first case its
-        // connection
-        // comes free soon, and if time went on before, another would be ended too.
+        // Where one is missing it was ended, or the kernel has just taken some bytes of it. If it was ended, its
+        // connection comes free soon, and if time went on before, another would be ended too.
         while (client.receivesNothingFor(slowClients.slowReaders() < readers ? SOON : MOMENT)) aSecondLater();
         assertThat(client.receiveResponse().status()).isEqualTo(204);
     }
