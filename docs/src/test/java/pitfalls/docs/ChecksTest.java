@@ -11,6 +11,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
+import pitfalls.support.Slow;
 
 /** The checks find a word that was changed on one side only. */
 @Timeout(value = 2, unit = TimeUnit.MINUTES) // for a machine that is busy: all sources are parsed
@@ -22,6 +23,7 @@ class ChecksTest {
     private record Change(Path page, String from, String to, Function<Page, List<String>> check, String complaint) {}
 
     @TestFactory
+    @Slow
     Stream<DynamicTest> a_change_on_one_side_is_found() {
         return Stream.of(
                         new Change(

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
             "Without a terminal it runs once and prints plain text."
         })
 final class Workshop implements Runnable {
-    private static final int LOOK_MS = 250;
+    private static final int LOOK_MS = 50;
 
     @Option(names = "--list", description = "Print how far you are in the seven exercises, and end.")
     private boolean isList;

@@ -19,8 +19,10 @@ import pitfalls.step07.StreamingProxy;
 import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** What the program takes from its clients and what it refuses, with the program's server in this process. */
+@Slow
 class ClientConnectionFactoryTest implements LoopbackTest {
 
     @TestFactory

@@ -46,6 +46,7 @@ import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
 
 /** The program's port with TLS. */
+@Slow
 class ClientTlsTest implements LoopbackTest {
     private static final SSLContext TRUSTING = new HandshakeCertificates.Builder()
             .addTrustedCertificate(TestAuthority.root().certificate())
@@ -115,7 +116,6 @@ class ClientTlsTest implements LoopbackTest {
     }
 
     /** Each byte would begin the limit for idle connections anew. */
-    @Slow
     @Test
     void a_handshake_that_comes_byte_by_byte_has_a_limit_as_a_whole() throws Exception {
         URI server = serve(loopback.refusing(), "--request-head-timeout=0.2s", "--idle-timeout=1h");
@@ -126,7 +126,6 @@ class ClientTlsTest implements LoopbackTest {
         assertThat(client.ended()).as("whether the connection ends").isTrue();
     }
 
-    @Slow
     @Test
     void the_limit_of_the_handshake_ends_with_it() throws Exception {
         var upstream = loopback.upstream(ok().body("hello"));
@@ -183,7 +182,6 @@ class ClientTlsTest implements LoopbackTest {
         assertThat(client.sendRequest("GET /x").receiveResponse().body()).isEqualTo("hello");
     }
 
-    @Slow
     @Test
     void an_idle_connection_makes_room_for_another_of_the_same_client() throws Exception {
         var upstream = loopback.upstream(ok().body("one"), ok().body("two"));
@@ -231,7 +229,6 @@ class ClientTlsTest implements LoopbackTest {
         }
     }
 
-    @Slow
     @Test
     void a_renewed_certificate_is_taken_without_a_restart() throws Exception {
         var upstream = loopback.upstream(ok(), ok());
@@ -249,7 +246,6 @@ class ClientTlsTest implements LoopbackTest {
                 .isEqualTo(200);
     }
 
-    @Slow
     @Test
     void a_certificate_is_not_taken_before_its_key_is_there() throws Exception {
         URI server = serve(loopback.refusing());

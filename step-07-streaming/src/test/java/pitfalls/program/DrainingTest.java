@@ -128,6 +128,7 @@ class DrainingTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void a_request_that_comes_on_a_kept_connection_is_served() throws Exception {
         var client = connect();
         client.sendRequest("GET /x").receiveResponse();

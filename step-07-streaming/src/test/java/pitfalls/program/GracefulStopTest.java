@@ -190,6 +190,7 @@ class GracefulStopTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void without_a_delay_nothing_is_accepted_any_more() throws Exception {
         serve();
 
@@ -199,6 +200,7 @@ class GracefulStopTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void the_log_says_what_it_does_and_how_many_are_left() throws Exception {
         serve();
         var client = loopback.connect(url).sendRequest("GET /late");

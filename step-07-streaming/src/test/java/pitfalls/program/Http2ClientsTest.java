@@ -335,6 +335,7 @@ class Http2ClientsTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void a_client_that_leaves_with_the_last_byte_has_not_left_too_early() throws Exception {
         var address = serve("--stop-timeout=1s");
         List<String> lines = Collections.synchronizedList(new ArrayList<>());
@@ -454,6 +455,7 @@ class Http2ClientsTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void a_request_that_is_in_flight_when_the_program_stops_is_answered() throws Exception {
         var arrived = new Gate("the request has arrived");
         var stopping = new Gate("the program is stopping");
@@ -483,6 +485,7 @@ class Http2ClientsTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void an_idle_client_makes_room_for_another_although_it_pings() throws Exception {
         var address = serve();
         ((LimitedConnector) server.getConnectors()[0]).setMaxConnections(1);

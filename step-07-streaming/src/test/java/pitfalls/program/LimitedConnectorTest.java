@@ -19,6 +19,7 @@ import pitfalls.support.RawConnection;
 import pitfalls.support.Slow;
 
 /** More clients than there may be connections. */
+@Slow
 class LimitedConnectorTest implements LoopbackTest {
     private LimitedConnector connector;
 
@@ -46,7 +47,6 @@ class LimitedConnectorTest implements LoopbackTest {
                 }));
     }
 
-    @Slow
     @Test
     void requests_that_are_served_are_not_cut_and_others_wait_for_their_end() throws Exception {
         var arrived = new CountDownLatch(2);
@@ -77,7 +77,6 @@ class LimitedConnectorTest implements LoopbackTest {
         }
     }
 
-    @Slow
     @Test
     void clients_that_leave_make_room() throws Exception {
         var upstream = loopback.upstream(ok(), ok(), ok());

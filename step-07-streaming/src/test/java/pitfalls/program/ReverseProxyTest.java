@@ -178,6 +178,7 @@ class ReverseProxyTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void the_limits_for_a_connection_without_a_request_have_options_too() throws Exception {
         var program = new ReverseProxy();
         ReverseProxy.commandLine(program)

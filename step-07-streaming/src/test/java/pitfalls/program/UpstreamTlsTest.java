@@ -19,6 +19,7 @@ import pitfalls.support.Slow;
 import pitfalls.support.TestAuthority;
 
 /** The options for TLS towards upstreams, as they work on the wire. */
+@Slow
 class UpstreamTlsTest implements LoopbackTest {
     @TempDir
     private Path folder;
@@ -93,7 +94,6 @@ class UpstreamTlsTest implements LoopbackTest {
         assertThat(response.field("Proxy-Status")).containsExactly("reverse-proxy; error=tls_certificate_error");
     }
 
-    @Slow
     @TestFactory
     Stream<DynamicTest> an_upstream_learns_who_the_proxy_is() {
         return Stream.of("RSA", "EC")

@@ -40,8 +40,10 @@ import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.RawMessage;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** Neighbours of the proxy: two that hold back what it would let flow, and those that change or take a body on its way. */
+@Slow
 class ExhibitsTest {
 
     /** The proxy of the servlet world, of jetty-ee10-proxy. */

@@ -125,6 +125,7 @@ class ExpectationTest {
         }
 
         @Test
+        @Slow
         void an_upstream_that_is_silent_behind_the_body_is_a_504() throws Exception {
             var upstream = loopback.scripted(connection -> {
                 connection.receiveRequest();
@@ -173,6 +174,7 @@ class ExpectationTest {
         }
 
         @Test
+        @Slow
         void a_100_in_time_has_the_body_sent_once() throws Exception {
             var seen = new LinkedBlockingQueue<String>();
             var upstream = loopback.scripted(connection -> {

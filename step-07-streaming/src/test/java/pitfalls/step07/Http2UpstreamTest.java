@@ -598,6 +598,7 @@ class Http2UpstreamTest implements LoopbackTest {
     }
 
     @Test
+    @Slow
     void requests_share_a_connection_and_one_that_is_quiet_for_too_long_ends_alone() throws Exception {
         var upstream = scripted(connection -> {
             int stream = connection.receive(HEADERS).stream();
@@ -711,6 +712,7 @@ class Http2UpstreamTest implements LoopbackTest {
 
     /** An upstream with TLS that speaks these protocols, and what the proxy is told to speak. */
     @TestFactory
+    @Slow
     Stream<DynamicTest> over_TLS_it_is_agreed_on_what_is_spoken() {
         return Stream.of(
                         "HTTP_1_1 offered h2,http/1.1 spoken http/1.1",

@@ -275,7 +275,7 @@ public interface StreamingContract extends LoopbackTest {
             connection.receiveRequest();
             connection.ended();
         });
-        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(100));
+        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(50));
         var client = loopback.connect(loopback.serve(newProxy(upstream.target(), timeouts, 200)));
 
         var response = client.sendRequest("GET /x").receiveResponse();
@@ -295,7 +295,7 @@ public interface StreamingContract extends LoopbackTest {
             connection.receiveRequest();
             connection.ended();
         });
-        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(200));
+        var timeouts = Timeouts.defaults().withResponse(Duration.ofMillis(100));
         var proxy = newProxy(upstream.target(), timeouts, 200);
         var client = loopback.connect(loopback.serve(proxy));
 

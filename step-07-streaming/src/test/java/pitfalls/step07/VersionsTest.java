@@ -19,8 +19,10 @@ import pitfalls.support.Gate;
 import pitfalls.support.LoopbackTest;
 import pitfalls.support.RawConnection;
 import pitfalls.support.ScriptedUpstream;
+import pitfalls.support.Slow;
 
 /** What holds for every client and every upstream, whichever versions of HTTP they speak. */
+@Slow
 class VersionsTest implements LoopbackTest {
     private static final Duration A_WHILE = StreamingContract.A_WHILE;
 
