@@ -53,8 +53,7 @@ public final class Loopback implements AfterEachCallback {
     public static final Duration PATIENCE = Duration.ofMillis(Integer.getInteger("patience", 5000));
 
     private static final int ROUNDS = 30;
-
-    private static final long SILENCE_NANOS = Math.min(PATIENCE.toNanos() * 75 / 1000, 200_000_000);
+    private static final int SILENCE_MS = 150;
 
     private static final Logger MOCK_WEB_SERVER = Logger.getLogger(MockWebServer.class.getName());
 
@@ -157,12 +156,10 @@ public final class Loopback implements AfterEachCallback {
     }
 
     /**
-     * Whether that client receives nothing while another one is served by a proxy of Jetty's own, {@value #ROUNDS} times, and
-     * for a fifth of a second at least (less with little patience). On a slow machine, or in a JVM that has just started, that
-     * takes longer, so what comes late is not taken for silence.
+     * Whether that client receives nothing while another one is served by a proxy of Jetty's own, {@value #ROUNDS} times and for
+     * {@value #SILENCE_MS} ms at least. On a slow machine that takes longer, so what comes late is not taken for silence.
      */
     public boolean isSilent(RawConnection client) throws Exception {
-        long begin = System.nanoTime();
         URI upstream = serveBeside(new Handler.Abstract.NonBlocking() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
@@ -171,12 +168,11 @@ public final class Loopback implements AfterEachCallback {
             }
         });
         URI proxy = serveBeside(new ProxyHandler.Reverse(request -> HttpURI.from(upstream + "/")));
+        long begin = System.nanoTime();
         try (var other = new RawConnection(new Socket(proxy.getHost(), proxy.getPort()))) {
-            long silence = SILENCE_NANOS;
-            for (int i = 0; i < ROUNDS || System.nanoTime() - begin < silence; i++) {
+            for (int i = 0; i < ROUNDS || System.nanoTime() - begin < SILENCE_MS * 1_000_000L; i++) {
                 if (!client.receivesNothingFor(Duration.ofMillis(1))) return false;
                 other.sendRequest("GET /").receiveResponse();
-                if (i == 0) silence = Math.max(silence, 3 * (System.nanoTime() - begin));
             }
         }
         return true;
