@@ -13,6 +13,8 @@ import pitfalls.step03.UrlNormalizingProxy;
  * are, and the version of Jetty is not told.
  */
 final class ClientConnectionFactory extends HttpConnectionFactory {
+    /** Jetty would keep the fields of a connection's requests in a table of 100 KB, from the second request on, and for each connection. */
+    private static final int NO_HEADER_CACHE = 0;
 
     private final Duration headTimeout;
 
@@ -30,6 +32,7 @@ final class ClientConnectionFactory extends HttpConnectionFactory {
         var configuration = new HttpConfiguration();
         configuration.setSendServerVersion(false);
         configuration.setHeaderCacheCaseSensitive(true);
+        configuration.setHeaderCacheSize(NO_HEADER_CACHE);
         configuration.setRequestHeaderSize(64 * 1024);
         configuration.setUriCompliance(UrlNormalizingProxy.GATEWAY_URI_COMPLIANCE);
         return configuration;

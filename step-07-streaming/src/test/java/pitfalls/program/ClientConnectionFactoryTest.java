@@ -5,6 +5,8 @@ import static pitfalls.support.Loopback.ok;
 import static pitfalls.support.Loopback.received;
 import static pitfalls.support.Loopback.targetOf;
 
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,6 +108,30 @@ class ClientConnectionFactoryTest implements LoopbackTest {
         assertThat(refused.status()).isEqualTo(431);
         assertThat(passed.status()).isEqualTo(200);
         assertThat(received(upstream).getHeaders().get("Cookie")).hasSize(1_000_000);
+    }
+
+    @Test
+    void a_connection_that_is_kept_after_its_requests_takes_little_of_the_heap() throws Exception {
+        var address = serve(loopback.refusing());
+        answerTwice(address);
+        long before = usedHeap();
+        int connections = 100;
+
+        for (int i = 0; i < connections; i++) answerTwice(address);
+
+        assertThat((usedHeap() - before) / connections).isLessThan(30_000); // 117,000 with Jetty's table of fields
+    }
+
+    private void answerTwice(URI address) throws IOException {
+        var client = loopback.connect(address);
+        for (int i = 0; i < 2; i++) {
+            client.sendRequest("GET /", "User-Agent: test").receiveResponse();
+        }
+    }
+
+    private static long usedHeap() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
     }
 
     @TestFactory
