@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import pitfalls.step07.BodyBuffers;
 
 /**
  * Ends its connections well when the server stops. It accepts no more of them, closes the idle ones at once, and the others after
@@ -20,13 +21,22 @@ import org.eclipse.jetty.server.ServerConnector;
  */
 class DrainingConnector extends ServerConnector {
     private static final long PATIENCE_MS = 1000;
+    private static final int USUAL_INPUT = 8 * 1024; // what Jetty reads a request with
+    private static final int AS_MANY_AS_USUAL = -1; // threads
 
     private final CountDownLatch acceptors;
     private Duration connectionAge = Duration.ZERO;
     private volatile boolean leaving;
 
     DrainingConnector(Server server, ConnectionFactory... protocols) {
-        super(server, protocols);
+        super(
+                server,
+                null,
+                null,
+                new BodyBuffers(server.getByteBufferPool(), USUAL_INPUT),
+                AS_MANY_AS_USUAL,
+                AS_MANY_AS_USUAL,
+                protocols);
         setShutdownIdleTimeout(-1);
         acceptors = new CountDownLatch(getAcceptors());
     }

@@ -24,6 +24,7 @@ import org.eclipse.jetty.server.internal.HttpConnection;
 import org.eclipse.jetty.util.Callback;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pitfalls.step07.BodyBuffers;
 
 /**
  * A client's connection on which HTTP/1.1 is what its standard says. Jetty is stricter than that in places, and laxer in others,
@@ -58,6 +59,15 @@ class StandardConnection extends HttpConnection {
             seen = calls.get();
             super.onFillable();
         } while (!calls.compareAndSet(seen, 0));
+    }
+
+    /**
+     * Reads with large buffers, but not the first head. It may be that of HTTP/2, and the frames that come with it have to fit into one of
+     * Jetty's usual buffers.
+     */
+    @Override
+    public final int getInputBufferSize() {
+        return handler != null && handler.hadHead ? BodyBuffers.SIZE : super.getInputBufferSize();
     }
 
     @Override
@@ -113,6 +123,7 @@ class StandardConnection extends HttpConnection {
     private final class MessageHandler extends RequestHandler {
         private final List<HttpField> upgrades = new ArrayList<>(1);
         private boolean connectionNamesUpgrade;
+        private boolean hadHead;
         private boolean inBody;
         private boolean isHead;
 
@@ -153,6 +164,7 @@ class StandardConnection extends HttpConnection {
         @Override
         public boolean headerComplete() {
             onHeadEnd();
+            hadHead = true;
             if (connectionNamesUpgrade) upgrades.forEach(super::parsedHeader);
             boolean handle = super.headerComplete(); // which may refuse it
             inBody = true;

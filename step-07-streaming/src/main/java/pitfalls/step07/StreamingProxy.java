@@ -275,7 +275,7 @@ public class StreamingProxy extends DirectedProxy {
         httpClient.setMaxRequestsQueuedPerDestination(Math.max(queue, maxUpstreamConnections));
         httpClient.setIdleTimeout(timeouts.response().toMillis());
         httpClient.setByteBufferPool(new UpstreamBuffers());
-        httpClient.setResponseBufferSize(UpstreamBuffers.RESPONSE);
+        httpClient.setResponseBufferSize(BodyBuffers.SIZE);
         httpClient.getHttpClientTransport().setInvocationType(InvocationType.NON_BLOCKING);
     }
 

@@ -44,12 +44,12 @@ class UpstreamBuffersTest implements LoopbackTest {
     @Test
     void the_memory_of_a_thousand_slow_clients_is_used_again() {
         var buffers = new UpstreamBuffers();
-        for (var buffer : acquireAThousand(buffers, SIZE)) {
+        for (var buffer : acquireAThousand(buffers)) {
             BufferUtil.append(buffer.getByteBuffer(), USED);
             buffer.release();
         }
 
-        var next = acquireAThousand(buffers, SIZE);
+        var next = acquireAThousand(buffers);
         long used = next.stream()
                 .filter(buffer -> buffer.getByteBuffer().clear().get(0) == USED)
                 .count();
@@ -58,44 +58,8 @@ class UpstreamBuffersTest implements LoopbackTest {
         assertThat(used).as("buffers that were used before").isEqualTo(1000);
     }
 
-    @Test
-    void a_response_is_read_with_a_large_buffer_and_the_many_of_slow_clients_with_small_ones() {
-        var buffers = new UpstreamBuffers();
-
-        var slow = acquireAThousand(buffers, UpstreamBuffers.RESPONSE);
-        long large = slow.stream().filter(buffer -> buffer.capacity() == 65_536).count();
-        long memory = slow.stream().mapToLong(RetainableByteBuffer::capacity).sum();
-        slow.forEach(RetainableByteBuffer::release);
-        var next = buffers.acquire(UpstreamBuffers.RESPONSE, true);
-
-        assertThat(large).as("large ones").isEqualTo(128);
-        assertThat(memory).isLessThan(24_000_000);
-        assertThat(next.capacity()).as("when the others are given back").isEqualTo(65_536);
-        next.release();
-    }
-
-    @Test
-    void a_large_buffer_that_two_hold_counts_until_both_have_given_it_back() {
-        var buffers = new UpstreamBuffers();
-        var first = Stream.generate(() -> buffers.acquire(UpstreamBuffers.RESPONSE, true))
-                .limit(128)
-                .toList();
-        first.get(0).retain();
-
-        first.get(0).release();
-        var whileHeld = buffers.acquire(UpstreamBuffers.RESPONSE, true);
-        first.get(0).release();
-        var afterwards = buffers.acquire(UpstreamBuffers.RESPONSE, true);
-
-        assertThat(whileHeld.capacity()).isEqualTo(16_384);
-        assertThat(afterwards.capacity()).isEqualTo(65_536);
-        first.stream().skip(1).forEach(RetainableByteBuffer::release);
-        whileHeld.release();
-        afterwards.release();
-    }
-
-    private static List<RetainableByteBuffer.Mutable> acquireAThousand(ByteBufferPool pool, int size) {
-        return Stream.generate(() -> pool.acquire(size, true)).limit(1000).toList();
+    private static List<RetainableByteBuffer.Mutable> acquireAThousand(ByteBufferPool pool) {
+        return Stream.generate(() -> pool.acquire(SIZE, true)).limit(1000).toList();
     }
 
     /** Gives a buffer back, lets the next holder fill it, and then has the first one clear it. */
