@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
@@ -64,8 +65,11 @@ final class Report {
         for (Figure figure : Figure.values()) text.append(table(figure));
         text.append("The goals:\n\n| goal | bound | reached | holds |\n|---|---|--:|---|\n");
         for (Goal goal : Goal.values()) text.append(goal.line(results).replace("\r\n", "\n"));
-        for (String where : results.measured())
-            text.append("\nMeasured on ").append(where).append(".\n");
+        results.measured().forEach((where, rows) -> {
+            String labels = rows.stream().map(row -> row.label).collect(Collectors.joining(", "));
+            text.append("\nMeasured on ").append(where);
+            text.append(results.measured().size() == 1 ? ".\n" : ": " + labels + ".\n");
+        });
         return text.toString();
     }
 

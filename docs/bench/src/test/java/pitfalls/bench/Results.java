@@ -110,8 +110,11 @@ final class Results {
                 .toList();
     }
 
-    List<String> measured() {
-        return measured.values().stream().distinct().toList();
+    /** Which rows were measured at each place and time. */
+    Map<String, List<Row>> measured() {
+        return measured.entrySet().stream()
+                .collect(Collectors.groupingBy(
+                        Map.Entry::getValue, TreeMap::new, Collectors.mapping(Map.Entry::getKey, Collectors.toList())));
     }
 
     static Results read(Path file) throws IOException {
