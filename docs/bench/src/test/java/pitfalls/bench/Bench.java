@@ -107,7 +107,7 @@ final class Bench implements Callable<Integer> {
         Results all = Results.read(RESULTS);
         all.putAll(results);
         all.write(RESULTS);
-        new Report(all).write(PAGE);
+        new Report(Results.read(RESULTS)).write(PAGE); // from the rounded values, as the test does
         return exitCode();
     }
 
@@ -236,10 +236,10 @@ final class Bench implements Callable<Integer> {
     }
 
     private Running upstream(Row row) throws Exception {
-        int port = Running.freePort();
         Path place = Files.createDirectories(folder.resolve("upstream"));
         boolean isNginx = Peer.find("nginx").isPresent() && !row.isUpload();
         if (isNginx) {
+            int port = Running.freePort();
             Files.write(place.resolve("small"), Answers.body(Answers.SMALL));
             Files.write(place.resolve("medium"), Answers.body(Answers.MEDIUM));
             Files.write(place.resolve("large"), Answers.body(Answers.LARGE));
@@ -249,9 +249,7 @@ final class Bench implements Callable<Integer> {
                     """.formatted(port, place);
             return new Running(Peer.nginx(place, http), port, place);
         }
-        List<String> command = new ArrayList<>(Peer.java(List.of("-Xmx256m")));
-        command.addAll(List.of("-classpath", Peer.CLASSES, Others.Upstream.class.getName(), String.valueOf(port)));
-        return new Running(command, port, place);
+        return Others.Upstream.start(place);
     }
 
     private Path certificate() throws IOException {
