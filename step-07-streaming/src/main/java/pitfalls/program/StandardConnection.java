@@ -67,7 +67,7 @@ class StandardConnection extends HttpConnection {
      */
     @Override
     public final int getInputBufferSize() {
-        return handler != null && handler.hadHead ? BodyBuffers.SIZE : super.getInputBufferSize();
+        return getMessagesIn() > 0 ? BodyBuffers.SIZE : super.getInputBufferSize();
     }
 
     @Override
@@ -123,7 +123,6 @@ class StandardConnection extends HttpConnection {
     private final class MessageHandler extends RequestHandler {
         private final List<HttpField> upgrades = new ArrayList<>(1);
         private boolean connectionNamesUpgrade;
-        private boolean hadHead;
         private boolean inBody;
         private boolean isHead;
 
@@ -164,7 +163,6 @@ class StandardConnection extends HttpConnection {
         @Override
         public boolean headerComplete() {
             onHeadEnd();
-            hadHead = true;
             if (connectionNamesUpgrade) upgrades.forEach(super::parsedHeader);
             boolean handle = super.headerComplete(); // which may refuse it
             inBody = true;

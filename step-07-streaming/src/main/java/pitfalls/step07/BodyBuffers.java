@@ -10,7 +10,7 @@ import org.eclipse.jetty.io.RetainableByteBuffer;
  * are small.
  */
 public final class BodyBuffers extends ByteBufferPool.Wrapper {
-    private static final int LARGE = 64 * 1024; // the largest that Jetty's pools keep
+    static final int LARGE = 64 * 1024; // the largest that Jetty's pools keep
 
     /** Ask for this size, in bytes. The pool rounds it up; nothing else asks for this number. */
     public static final int SIZE = LARGE - 1;

@@ -10,8 +10,7 @@ import org.eclipse.jetty.io.RetainableByteBuffer;
  * read. By then the buffer may be in other hands: another request would be a 500, or never arrive as a whole.
  */
 final class UpstreamBuffers extends ByteBufferPool.Wrapper {
-    private static final int SIZES = 2048; // the sizes and the largest one are those of Jetty's client
-    private static final int LARGEST = 64 * 1024;
+    private static final int SIZES = 2048; // as in Jetty's client
 
     /** Jetty's client keeps 100. With more slow clients than that, it allocates a buffer for each read, and leaves it to the collector. */
     private static final int KEPT_OF_EACH_SIZE = 2048;
@@ -21,7 +20,7 @@ final class UpstreamBuffers extends ByteBufferPool.Wrapper {
 
     /** Buffers over a pool of their own. */
     UpstreamBuffers() {
-        this(new BodyBuffers(new ArrayByteBufferPool(0, SIZES, LARGEST, KEPT_OF_EACH_SIZE), USUAL));
+        this(new BodyBuffers(new ArrayByteBufferPool(0, SIZES, BodyBuffers.LARGE, KEPT_OF_EACH_SIZE), USUAL));
     }
 
     /** Buffers over that pool. */

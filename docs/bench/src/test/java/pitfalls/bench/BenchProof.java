@@ -59,12 +59,8 @@ class BenchProof {
     /** As on a machine without wrk and h2load. */
     @Test
     void a_client_in_java_puts_the_same_loads_on() throws Exception {
-        int port = Running.freePort();
         Path folder = Files.createDirectories(Path.of("target", "java-load"));
-        var command = Peer.java(java.util.List.of());
-        command.addAll(
-                java.util.List.of("-classpath", Peer.CLASSES, Others.Upstream.class.getName(), String.valueOf(port)));
-        try (var upstream = new Running(command, port, folder)) {
+        try (var upstream = Others.Upstream.start(folder)) {
             var second = java.time.Duration.ofSeconds(1);
             var closed = new JavaLoad(new Load(Answers.SMALL_PATH, 0, 8, 1, 0), upstream.port(), false).run(second);
             var paced = new JavaLoad(new Load(Answers.SMALL_PATH, 0, 8, 1, 200), upstream.port(), false).run(second);

@@ -46,14 +46,10 @@ class CostProof {
     @BeforeEach
     void start() throws IOException, InterruptedException {
         folder = Files.createDirectories(Path.of("target", "cost"));
-        var server = Peer.java(List.of());
-        int target = Running.freePort();
-        server.addAll(List.of("-classpath", Peer.CLASSES, Others.Upstream.class.getName(), String.valueOf(target)));
-        upstream = new Running(server, target, Files.createDirectories(folder.resolve("upstream")));
+        upstream = Others.Upstream.start(Files.createDirectories(folder.resolve("upstream")));
         int port = Running.freePort();
-        var program = Peer.java(List.of("-Xmx256m"));
-        program.addAll(List.of("-classpath", Peer.CLASSES, "pitfalls.program.ReverseProxy"));
-        program.addAll(List.of("--listen=127.0.0.1:" + port, "--target=127.0.0.1:" + target));
+        var program = Peer.program(List.of("-Xmx256m"));
+        program.addAll(List.of("--listen=127.0.0.1:" + port, "--target=127.0.0.1:" + upstream.port()));
         proxy = new Running(program, port, folder);
     }
 
@@ -93,8 +89,6 @@ class CostProof {
     /** Those by which threads wait for each other are left out: their number depends on the machine, and on strace, which is slow. */
     @Test
     void a_small_request_makes_12_calls_for_input_and_output_at_most() throws Exception {
-        send(SMALL, WARM_UP);
-
         Calls calls = calls(SMALL);
 
         double io = Stream.of("read", "write", "writev", "epoll_ctl", "epoll_wait")
@@ -107,23 +101,19 @@ class CostProof {
 
     @Test
     void an_upload_of_1_MiB_is_read_in_large_pieces() throws Exception {
-        send(UPLOAD, WARM_UP);
-
-        Calls calls = calls(UPLOAD);
-
-        assertThat(calls.of("read"))
-                .as("reads for each of %d uploads", calls.requests)
-                .isBetween(1.0, 48.0);
+        assertReadInLargePieces(UPLOAD);
     }
 
     @Test
     void a_response_of_1_MiB_is_read_in_large_pieces() throws Exception {
-        send(LARGE, WARM_UP);
+        assertReadInLargePieces(LARGE);
+    }
 
-        Calls calls = calls(LARGE);
+    private void assertReadInLargePieces(Load load) throws IOException, InterruptedException {
+        Calls calls = calls(load);
 
         assertThat(calls.of("read"))
-                .as("reads for each of %d responses", calls.requests)
+                .as("reads for each of %d requests", calls.requests)
                 .isBetween(1.0, 48.0);
     }
 
@@ -133,9 +123,10 @@ class CostProof {
         return outcome.answered();
     }
 
-    /** What strace counts during that load. */
+    /** What strace counts during that load, when the program is warm. */
     private Calls calls(Load load) throws IOException, InterruptedException {
         assumeTrue(Peer.find("strace").isPresent(), "To prove this, install strace");
+        send(load, WARM_UP);
         Path summary = folder.resolve("calls");
         Path messages = folder.resolve("strace");
         Process strace = new ProcessBuilder(

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import javax.net.ssl.SSLContext;
 import okhttp3.tls.HandshakeCertificates;
 import okhttp3.tls.HeldCertificate;
@@ -141,6 +142,14 @@ final class Others {
     /** The upstream of those who have no nginx, and of all uploads: nginx would answer before it has read one. */
     static final class Upstream {
         private Upstream() {}
+
+        /** Starts it in a process of its own, which writes to that folder. */
+        static Running start(Path folder) throws IOException, InterruptedException {
+            int port = Running.freePort();
+            List<String> command = Peer.java(List.of("-Xmx256m"));
+            command.addAll(List.of("-classpath", Peer.CLASSES, Upstream.class.getName(), String.valueOf(port)));
+            return new Running(command, port, folder);
+        }
 
         /**
          * Runs it until the process is ended.

@@ -19,9 +19,8 @@ enum Peer {
     OURS("this proxy", null, null) {
         @Override
         List<String> command(Place place, List<String> jvm) {
-            List<String> command = java(jvm);
+            List<String> command = Files.exists(JAR) ? java(jvm) : program(jvm);
             if (Files.exists(JAR)) command.addAll(List.of("-jar", JAR.toString()));
-            else command.addAll(List.of("-classpath", CLASSES, "pitfalls.program.ReverseProxy"));
             command.addAll(List.of(
                     "--listen=127.0.0.1:" + place.port(),
                     "--target=127.0.0.1:" + place.target(),
@@ -224,6 +223,13 @@ enum Peer {
                 folder.toString(),
                 "-c",
                 config.toString());
+    }
+
+    /** Our program as it is compiled now, for which its options are still missing. */
+    static List<String> program(List<String> jvm) {
+        List<String> command = java(jvm);
+        command.addAll(List.of("-classpath", CLASSES, "pitfalls.program.ReverseProxy"));
+        return command;
     }
 
     static List<String> java(List<String> jvm) {

@@ -65,10 +65,11 @@ final class Report {
         for (Figure figure : Figure.values()) text.append(table(figure));
         text.append("The goals:\n\n| goal | bound | reached | holds |\n|---|---|--:|---|\n");
         for (Goal goal : Goal.values()) text.append(goal.line(results).replace("\r\n", "\n"));
-        results.measured().forEach((where, rows) -> {
-            String labels = rows.stream().map(row -> row.label).collect(Collectors.joining(", "));
-            text.append("\nMeasured on ").append(where);
-            text.append(results.measured().size() == 1 ? ".\n" : ": " + labels + ".\n");
+        var measured = results.measured();
+        measured.forEach((where, rows) -> {
+            String labels = rows.stream().map(row -> row.label).collect(Collectors.joining(", ", ": ", ""));
+            text.append("\nMeasured on ").append(where).append(measured.size() == 1 ? "" : labels);
+            text.append(".\n");
         });
         return text.toString();
     }
