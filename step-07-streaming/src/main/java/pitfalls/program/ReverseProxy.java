@@ -40,6 +40,7 @@ import pitfalls.step06.Director;
 import pitfalls.step07.StreamingProxy;
 import pitfalls.step07.Timeouts;
 import pitfalls.step07.UpstreamProtocol;
+import pitfalls.step07.inplace.InPlace;
 
 /** The {@link StreamingProxy} as a program: options in, and a server out. What it does is in the classes of the steps. */
 @Command(
@@ -513,7 +514,8 @@ public final class ReverseProxy implements Callable<Integer> {
         limitConnections(connector, proxy);
         Handler requests = newRequests(proxy);
         if (metrics != null) requests = newMetrics(server, proxy, requests);
-        server.setHandler(health == null ? requests : new Health(healthPrefix(), requests));
+        if (health != null) requests = new Health(healthPrefix(), requests);
+        server.setHandler(new DrainingHandler(new InPlace(requests)));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) addAccessLog(server);
@@ -542,13 +544,13 @@ public final class ReverseProxy implements Callable<Integer> {
                 .newConnector(server, new ClientConnectionFactory(requestHeadTimeout)));
         StreamingProxy proxy = newProxy(() -> Director.fixed(upstream));
         proxy.setUpstreamProtocol(UpstreamProtocol.HTTP_1_1);
-        server.setHandler(newRequests(proxy));
+        server.setHandler(new DrainingHandler(new InPlace(newRequests(proxy))));
         return server;
     }
 
     /** What all requests pass on their way to a proxy. */
     private Handler newRequests(StreamingProxy proxy) {
-        return new DrainingHandler(new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime));
+        return new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime);
     }
 
     private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {

@@ -10,7 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Lets the bodies of responses take turns. One thread reads from all upstreams, and sees to new connections to them. While it passes on a
+ * Lets the bodies of responses take turns. A thread reads from many upstreams, and sees to new connections to them. While it passes on a
  * body that flows, all others wait, also those who want a few bytes; a thousand such bodies at once would stop the proxy for seconds.
  *
  * <p>So a body has that thread for {@value #BYTES} bytes. If more of it is there, it waits for its next turn in a queue, which as many

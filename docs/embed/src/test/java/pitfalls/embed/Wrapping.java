@@ -55,6 +55,8 @@ import org.eclipse.jetty.util.thread.ExecutorThreadPool;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.eclipse.jetty.util.thread.ThreadPool;
 import pitfalls.step07.StreamingProxy;
+import pitfalls.step07.inplace.InPlace;
+import pitfalls.step07.inplace.InPlaceThreads;
 
 /** What may stand in front of the proxy in somebody's server, or beside it. Each is one line or two of the server's set-up. */
 enum Wrapping {
@@ -376,6 +378,18 @@ enum Wrapping {
         }
     },
 
+    IN_PLACE {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            return new InPlace(proxy);
+        }
+
+        @Override
+        ThreadPool threads() {
+            return new InPlaceThreads();
+        }
+    },
+
     ALL_AT_ONCE("/v1") {
         @Override
         Handler around(StreamingProxy proxy) {
@@ -387,6 +401,23 @@ enum Wrapping {
     },
 
     HTTP_2 {
+        @Override
+        boolean isHttp2() {
+            return true;
+        }
+    },
+
+    HTTP_2_IN_PLACE {
+        @Override
+        Handler around(StreamingProxy proxy) {
+            return IN_PLACE.around(proxy);
+        }
+
+        @Override
+        ThreadPool threads() {
+            return IN_PLACE.threads();
+        }
+
         @Override
         boolean isHttp2() {
             return true;
