@@ -84,7 +84,7 @@ public class StreamingProxy extends DirectedProxy {
             if (body == null) {
                 Trailers.passOn(exchange, response);
                 long length = response.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
-                body = exchange.head.new Body(turns.of(source), length, exchange.silence, exchange.endWatch);
+                body = exchange.head.new Body(turns.of(source, length), length, exchange.silence, exchange.endWatch);
             }
             super.onContentSource(response, body);
         }

@@ -37,9 +37,13 @@ final class Turns {
         this.threads = threads;
     }
 
-    /** That body, which goes on in another thread after each turn. */
-    Content.Source of(Content.Source body) {
-        return new Body(body);
+    /**
+     * That body, which goes on in another thread after each turn.
+     *
+     * @param length in bytes, or -1 if nobody knows it
+     */
+    Content.Source of(Content.Source body, long length) {
+        return new Body(body, length);
     }
 
     private void await(Runnable turn) {
@@ -74,22 +78,26 @@ final class Turns {
     /** A body that is read by one thread at a time. */
     private final class Body implements Content.Source, Invocable {
         private final Content.Source body;
+        private long left; // 0 if there is nothing more to wait for than the end
         private int bytes; // since the turn began
 
-        private Body(Content.Source body) {
+        private Body(Content.Source body, long length) {
             this.body = body;
+            left = length;
         }
 
         @Override
         public Content.Chunk read() {
             Content.Chunk chunk = body.read();
-            if (chunk != null) bytes += chunk.remaining();
+            if (chunk == null) return null;
+            bytes += chunk.remaining();
+            left -= chunk.remaining();
             return chunk;
         }
 
         @Override
         public void demand(Runnable task) {
-            boolean isOver = bytes >= BYTES;
+            boolean isOver = bytes >= BYTES && left != 0;
             if (isOver) bytes = 0;
             body.demand(isOver ? Invocable.from(InvocationType.NON_BLOCKING, () -> await(task)) : task);
         }

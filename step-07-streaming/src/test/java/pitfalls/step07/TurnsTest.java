@@ -18,6 +18,8 @@ import pitfalls.support.LogLines;
 import pitfalls.support.LoopbackTest;
 
 class TurnsTest implements LoopbackTest {
+    private static final long UNKNOWN = -1;
+
     private final Queue<Runnable> executor = new ArrayDeque<>();
     private final List<String> read = new ArrayList<>();
 
@@ -25,10 +27,10 @@ class TurnsTest implements LoopbackTest {
     void a_body_has_the_thread_for_one_turn_and_then_others_go_on() {
         var turns = new Turns(executor::add, 1);
 
-        pass(turns.of(new Flowing()), "first");
+        pass(turns.of(new Flowing(), UNKNOWN), "first");
         assertThat(read).hasSize(4).containsOnly("first");
 
-        pass(turns.of(new Flowing()), "second");
+        pass(turns.of(new Flowing(), UNKNOWN), "second");
         assertThat(read.subList(4, read.size())).hasSize(4).containsOnly("second");
 
         assertThat(executor).as("threads that serve the rest").hasSize(1);
@@ -38,28 +40,40 @@ class TurnsTest implements LoopbackTest {
     }
 
     @Test
+    void the_end_of_a_body_does_not_wait_for_a_turn() {
+        var turns = new Turns(executor::add, 1);
+
+        Content.Source body = turns.of(new Flowing(), Turns.BYTES);
+        for (int i = 0; i < 4; i++) body.read();
+        body.demand(() -> read.add("end"));
+
+        assertThat(read).containsExactly("end");
+        assertThat(executor).isEmpty();
+    }
+
+    @Test
     void there_are_as_many_threads_as_are_permitted_and_none_when_nobody_waits() {
         var turns = new Turns(executor::add, 2);
-        for (int i = 0; i < 3; i++) pass(turns.of(new Flowing()), "body");
+        for (int i = 0; i < 3; i++) pass(turns.of(new Flowing(), UNKNOWN), "body");
 
         assertThat(executor).hasSize(2);
         executor.remove().run();
         executor.remove().run();
         assertThat(read).hasSize(3 * 8);
 
-        pass(turns.of(new Flowing()), "another");
+        pass(turns.of(new Flowing(), UNKNOWN), "another");
         assertThat(executor).hasSize(1);
     }
 
     @Test
     void a_turn_that_fails_is_a_line_in_the_log_and_the_others_go_on() {
         var turns = new Turns(executor::add, 1);
-        var failing = turns.of(new Flowing());
+        var failing = turns.of(new Flowing(), UNKNOWN);
         for (int i = 0; i < 4; i++) failing.read();
         failing.demand(() -> {
             throw new IllegalStateException("a fault");
         });
-        pass(turns.of(new Flowing()), "another");
+        pass(turns.of(new Flowing(), UNKNOWN), "another");
 
         try (var log = LogLines.of("pitfalls")) {
             executor.remove().run();
@@ -77,7 +91,7 @@ class TurnsTest implements LoopbackTest {
                 },
                 1);
 
-        pass(turns.of(new Flowing()), "body");
+        pass(turns.of(new Flowing(), UNKNOWN), "body");
 
         assertThat(read).hasSize(8);
     }
