@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.HexFormat;
 import java.util.Locale;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
@@ -34,6 +35,7 @@ import pitfalls.step02.ProxyError;
 final class AccessLog extends ContainerLifeCycle implements RequestLog {
     private static final Logger LOG = LoggerFactory.getLogger(AccessLog.class);
     private static final String ABSENT = "-";
+    private static final HexFormat HEX = HexFormat.of().withUpperCase(); // a client may send thousands of such bytes
 
     /** The status of a request whose client has left. */
     static final int CLIENT_LEFT = 499;
@@ -119,7 +121,7 @@ final class AccessLog extends ContainerLifeCycle implements RequestLog {
         for (byte b : text.getBytes(UTF_8)) {
             boolean isPlain = b >= ' ' && b <= '~' && b != '"' && b != '\\';
             if (isPlain) quoted.append((char) b);
-            else quoted.append(String.format("\\x%02X", b));
+            else HEX.toHexDigits(quoted.append("\\x"), b);
         }
         return quoted.append('"').toString();
     }

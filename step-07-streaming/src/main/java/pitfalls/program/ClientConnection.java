@@ -11,6 +11,7 @@ import org.eclipse.jetty.io.IdleTimeout;
 import org.eclipse.jetty.server.Connector;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Invocable.InvocationType;
 import org.eclipse.jetty.util.thread.Scheduler;
 
 /**
@@ -52,9 +53,19 @@ final class ClientConnection extends StandardConnection implements Drainable {
         } else if (headLimit == null && getParser().inHeaderState() && !headTimeout.isZero()) {
             headLimit = after(headTimeout.toMillis(), this::onHeadTimeout);
         }
-        super.fillInterested(callback);
+        super.fillInterested(mayReadForLong() ? inThreadOfItsOwn(callback) : callback);
         failIfLate();
         if (getConnector().isShutdown()) drain(); // it was in use when the others were drained
+    }
+
+    /** The first bytes may be those of HTTP/2, which is read for as long as the client sends; and over TLS, some bytes are no request. */
+    private boolean mayReadForLong() {
+        return getMessagesIn() == 0 || getEndPoint().isSecure();
+    }
+
+    /** So that the thread that waits for all connections need not run it. */
+    private static Callback inThreadOfItsOwn(Callback callback) {
+        return Callback.from(InvocationType.BLOCKING, callback::succeeded, callback::failed);
     }
 
     private Scheduler.Task after(long delayMs, Runnable task) {

@@ -1,6 +1,7 @@
 package pitfalls.program;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.eclipse.jetty.util.thread.Invocable.InvocationType.NON_BLOCKING;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +49,21 @@ class ServerThreadsTest implements LoopbackTest {
                     assertThat(await(allAtOnce)).isTrue();
                     assertThat(threads).hasSize(CLIENTS).allMatch(name -> name.startsWith("server-"));
                 }));
+    }
+
+    @Test
+    void the_thread_that_has_read_a_request_may_handle_it() throws Exception {
+        var program = new ReverseProxy();
+        ReverseProxy.commandLine(program)
+                .parseArgs(
+                        "--listen=127.0.0.1:0",
+                        "--target=" + loopback.refusing(),
+                        "--health=/",
+                        "--metrics=127.0.0.1:0");
+
+        assertThat(loopback.started(program.newServer()).getInvocationType()).isEqualTo(NON_BLOCKING);
+        assertThat(loopback.started(program.newTwin(loopback.refusing())).getInvocationType())
+                .isEqualTo(NON_BLOCKING);
     }
 
     @Slow

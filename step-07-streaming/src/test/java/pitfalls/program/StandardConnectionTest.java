@@ -9,14 +9,24 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
+import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import pitfalls.step07.inplace.InPlace;
+import pitfalls.step07.inplace.InPlaceThreads;
+import pitfalls.support.Loopback;
 import pitfalls.support.LoopbackTest;
 
 /**
@@ -43,6 +53,60 @@ class StandardConnectionTest implements LoopbackTest {
             sendUnreadableRequest(new ClientConnectionFactory(Duration.ZERO));
 
             assertThat(threads.hasReadMeanwhile).isFalse();
+        }
+    }
+
+    /** The first bytes may be those of HTTP/2, which is read for as long as the client sends. */
+    @Test
+    void a_thread_that_reads_from_a_connection_for_the_first_time_does_not_keep_other_connections_waiting()
+            throws Exception {
+        var isReading = new CountDownLatch(1);
+        var readsOther = new CountDownLatch(1);
+        var hasReadMeanwhile = new CompletableFuture<Boolean>();
+        var endPoints = new AtomicInteger();
+        var server = new Server(new InPlaceThreads());
+        var connector = new ServerConnector(server, 1, 1, new ClientConnectionFactory(Duration.ZERO)) {
+            @Override
+            protected SocketChannelEndPoint newEndPoint(
+                    SocketChannel channel, ManagedSelector selector, SelectionKey key) {
+                boolean isFirst = endPoints.getAndIncrement() == 0;
+                return new SocketChannelEndPoint(channel, selector, key, getScheduler()) {
+                    @Override
+                    public int fill(ByteBuffer buffer) throws IOException {
+                        if (!isFirst) readsOther.countDown();
+                        isReading.countDown();
+                        hasReadMeanwhile.complete(await(readsOther));
+                        return super.fill(buffer);
+                    }
+                };
+            }
+        };
+        connector.setHost("127.0.0.1");
+        server.addConnector(connector);
+        server.setHandler(new InPlace(new Handler.Abstract.NonBlocking() {
+            @Override
+            public boolean handle(Request request, Response response, Callback callback) {
+                callback.succeeded();
+                return true;
+            }
+        }));
+        loopback.started(server);
+        var address = URI.create("http://127.0.0.1:" + connector.getLocalPort());
+
+        var first = loopback.connect(address).sendRequest("GET /first");
+        assertThat(await(isReading)).isTrue();
+        var other = loopback.connect(address).sendRequest("GET /other");
+
+        assertThat(other.receiveResponse().status()).isEqualTo(200);
+        assertThat(first.receiveResponse().status()).isEqualTo(200);
+        assertThat(hasReadMeanwhile).isCompletedWithValue(true);
+    }
+
+    private static boolean await(CountDownLatch latch) {
+        try {
+            return latch.await(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException x) {
+            return false;
         }
     }
 

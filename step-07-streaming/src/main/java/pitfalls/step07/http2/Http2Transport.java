@@ -23,7 +23,7 @@ import pitfalls.step07.UpstreamProtocol;
 
 /**
  * How upstreams are spoken to: in HTTP/1.1 as step 2 does it, or in HTTP/2. It is decided for each destination, when it is first used,
- * and costs a request nothing. As many threads read from upstreams as there are processors. By default it is one in Jetty.
+ * and costs a request nothing. As many threads read from upstreams as there are processors, up to {@value #MAX_READERS}. By default it is one in Jetty.
  */
 public final class Http2Transport extends UpstreamTransport {
     /** Marks a request that needs HTTP/1.1: one that offers an upgrade, which HTTP/2 does not have (RFC 9113, section 8.6). */
@@ -31,6 +31,8 @@ public final class Http2Transport extends UpstreamTransport {
 
     /** How many requests may share a connection, if the upstream permits as many. */
     static final int MAX_STREAMS = 1000;
+
+    static final int MAX_READERS = 16;
 
     /** As many requests as a new connection is expected to take, until the upstream says how many. */
     private static final int EXPECTED_STREAMS = 100;
@@ -56,7 +58,7 @@ public final class Http2Transport extends UpstreamTransport {
      */
     public Http2Transport(UpstreamProtocol protocol) {
         this.protocol = protocol;
-        getClientConnector().setSelectors(Runtime.getRuntime().availableProcessors());
+        getClientConnector().setSelectors(Math.min(Runtime.getRuntime().availableProcessors(), MAX_READERS));
         ConnectionPool.Factory pools = getConnectionPoolFactory();
         setConnectionPoolFactory(destination -> newConnectionPool(destination, pools));
     }

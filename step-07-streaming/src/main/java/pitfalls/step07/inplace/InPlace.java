@@ -2,14 +2,16 @@ package pitfalls.step07.inplace;
 
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 
 /**
- * Keeps a request in the thread that reads it, and its connection in the thread that sends the response. Jetty changes threads in both
- * places, because handlers may wait for something. The proxy does not wait, and the change costs it a quarter of its CPU for small requests.
+ * Keeps a request in the thread that has read it. Jetty changes threads there, and again after the response, because handlers may wait
+ * for something. The proxy does not wait, and the changes cost it a quarter of its CPU for small requests. {@link InPlaceThreads} saves the
+ * second one.
  *
  * <pre>
  * var server = new Server(new InPlaceThreads());
@@ -17,14 +19,14 @@ import org.eclipse.jetty.util.Callback;
  * </pre>
  *
  * <p>A thread that reads does so for many connections. What could keep it from all others goes to another thread: a request with a body, which
- * lasts for as long as the client sends; and every {@value #IN_A_ROW}th request of a connection, for a client may send request after request
- * without a pause.
+ * lasts for as long as the client sends; every {@value #SHARE}th request of a connection, for a client may send request after
+ * request without a pause; and each request of HTTP/2, of which that thread reads as many as there are.
  *
  * <p>Danger: the handler inside must not wait for anything, nor may a director or an error responder. While it waits, many clients are not
- * served. And where clients speak TLS, the connector needs ALPN; without it, the threads that read do the handshakes too.
+ * served. And a single client can keep the thread where it speaks TLS without ALPN, or HTTP/2 without TLS.
  */
 public final class InPlace extends Handler.Wrapper {
-    static final int IN_A_ROW = 64;
+    static final int SHARE = 64;
 
     /**
      * Serves requests in place.
@@ -43,19 +45,22 @@ public final class InPlace extends Handler.Wrapper {
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) throws Exception {
-        boolean mayStay = !mayHaveBody(request) && !isLastInARow(request);
-        if (mayStay) return super.handle(request, response, callback);
+        boolean isShort = isHttp1(request) && !hasBody(request) && !isShareOver(request);
+        if (isShort) return super.handle(request, response, callback);
         getServer().getThreadPool().execute(() -> handleThere(request, response, callback));
         return true;
     }
 
-    /** Over HTTP/2 there may be one that has no field. What has arrived of it is read here, and no more. */
-    private static boolean mayHaveBody(Request request) {
+    private static boolean isHttp1(Request request) {
+        return request.getConnectionMetaData().getHttpVersion().getVersion() < HttpVersion.HTTP_2.getVersion();
+    }
+
+    private static boolean hasBody(Request request) {
         return request.getLength() > 0 || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
     }
 
-    private static boolean isLastInARow(Request request) {
-        return request.getConnectionMetaData().getConnection().getMessagesIn() % IN_A_ROW == 0;
+    private static boolean isShareOver(Request request) {
+        return request.getConnectionMetaData().getConnection().getMessagesIn() % SHARE == 0;
     }
 
     private void handleThere(Request request, Response response, Callback callback) {

@@ -1,34 +1,39 @@
 package pitfalls.step07.inplace;
 
-import org.eclipse.jetty.io.Connection;
+import org.eclipse.jetty.server.internal.HttpConnection;
+import org.eclipse.jetty.util.thread.Invocable.InvocationType;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 /**
  * The threads of a server whose handler is {@link InPlace}. The one that has sent a response also reads the next request of that connection.
- * Jetty's own would wake another thread, which most often finds that nothing has come yet. Connections with TLS are read as by Jetty's own.
+ * Jetty's own would wake another thread, which most often finds that nothing has come yet. Connections with TLS or HTTP/2 are read as by Jetty's
+ * own.
  */
 public class InPlaceThreads extends QueuedThreadPool {
-    private final ThreadLocal<Connection> current = new ThreadLocal<>();
+    private final ThreadLocal<Boolean> readsOn = ThreadLocal.withInitial(() -> false);
 
     /** Runs the task in another thread, unless it is a connection that reads on. */
     @Override
     public void execute(Runnable task) {
-        if (task instanceof Connection connection && mayRunHere(connection)) runHere(connection, task);
+        if (task instanceof HttpConnection connection && mayReadOn(connection)) readOn(connection);
         else super.execute(task);
     }
 
-    /** While one connection reads on, others may end too, and so on: as calls within calls, they would fill the stack. */
-    private boolean mayRunHere(Connection connection) {
-        boolean isSecure = connection.getEndPoint().isSecure(); // and may be in the middle of a write
-        return isRunning() && current.get() == null && !isSecure;
+    /**
+     * A handler that may wait would wait for this very thread. Over TLS, the connection may be in the middle of a write. And while one
+     * connection reads on, others may end, too, and so on: as calls within calls, they would fill the stack.
+     */
+    private boolean mayReadOn(HttpConnection connection) {
+        boolean handlerWaits = connection.getServer().getInvocationType() != InvocationType.NON_BLOCKING;
+        return isRunning() && !handlerWaits && !connection.getEndPoint().isSecure() && !readsOn.get();
     }
 
-    private void runHere(Connection connection, Runnable task) {
-        current.set(connection);
+    private void readOn(HttpConnection connection) {
+        readsOn.set(true);
         try {
-            task.run();
+            connection.run();
         } finally {
-            current.remove();
+            readsOn.set(false);
         }
     }
 }

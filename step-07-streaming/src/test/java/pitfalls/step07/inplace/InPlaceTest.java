@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.net.URI;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -33,6 +34,7 @@ class InPlaceTest implements LoopbackTest {
 
     private final BlockingQueue<Callback> unanswered = new LinkedBlockingQueue<>();
     private final Map<String, Thread> threadOf = new ConcurrentHashMap<>();
+    private final BlockingQueue<String> waiting = new LinkedBlockingQueue<>();
     private final CountDownLatch otherIsServed = new CountDownLatch(1);
     private URI address;
 
@@ -40,7 +42,7 @@ class InPlaceTest implements LoopbackTest {
     class Broken {
         @Test
         void the_next_request_is_read_by_another_thread_than_the_one_that_has_sent_the_response() throws Exception {
-            serve(new QueuedThreadPool(), new Paths());
+            serve(new QueuedThreadPool(), new InPlace(new Paths()));
             RawConnection client = client().send(get("/first") + get("/next"));
 
             answerFirst();
@@ -72,6 +74,7 @@ class InPlaceTest implements LoopbackTest {
             RawConnection client = client().send(get("/first") + get("/answersOneMore"));
             Callback first = unanswered.take();
             RawConnection other = client().send(get("/second") + get("/next"));
+            unanswered.add(unanswered.take());
 
             awaitReader();
             first.succeeded();
@@ -90,6 +93,7 @@ class InPlaceTest implements LoopbackTest {
 
             RawConnection chunked =
                     client().send("POST /waits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+            assertThat(List.of(waiting(), waiting())).containsOnly("/waits");
 
             assertThat(client().send(get("/other")).receiveResponse().status()).isEqualTo(200);
             assertThat(upload.receiveResponse().status()).isEqualTo(200);
@@ -99,8 +103,9 @@ class InPlaceTest implements LoopbackTest {
         @Test
         void requests_without_a_pause_do_not_keep_others_from_being_served() throws Exception {
             serveInPlace();
-            int last = InPlace.IN_A_ROW;
+            int last = InPlace.SHARE;
             RawConnection client = client().send(get("/now").repeat(last - 1) + get("/waits"));
+            assertThat(waiting()).isEqualTo("/waits");
 
             assertThat(client().send(get("/other")).receiveResponse().status()).isEqualTo(200);
 
@@ -140,6 +145,7 @@ class InPlaceTest implements LoopbackTest {
                     callback.succeeded();
                 }
                 case "/waits" -> {
+                    waiting.add(path);
                     boolean served = otherIsServed.await(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
                     if (!served) response.setStatus(504);
                     callback.succeeded();
@@ -178,6 +184,12 @@ class InPlaceTest implements LoopbackTest {
         server.setHandler(handler);
         loopback.started(server);
         address = URI.create("http://127.0.0.1:" + connector.getLocalPort());
+    }
+
+    /** The next request whose handler waits, or an empty string if there is none soon. */
+    private String waiting() throws InterruptedException {
+        String path = waiting.poll(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        return path == null ? "" : path;
     }
 
     private void answerFirst() throws Exception {
