@@ -5,6 +5,7 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.GracefulHandler;
 import org.eclipse.jetty.util.Callback;
+import pitfalls.step07.inplace.InPlace;
 
 /**
  * Lets a server that stops finish what it has begun, and serves what still comes on the connections that are open. Jetty's own
@@ -19,11 +20,6 @@ final class DrainingHandler extends GracefulHandler {
 
     @Override
     protected void handleShutdownRejection(Request request, Response response, Callback callback) {
-        try {
-            boolean handled = getHandler().handle(request, response, callback);
-            if (!handled) Response.writeError(request, response, callback, 404);
-        } catch (Throwable x) {
-            Response.writeError(request, response, callback, x);
-        }
+        InPlace.handleToEnd(getHandler(), request, response, callback);
     }
 }

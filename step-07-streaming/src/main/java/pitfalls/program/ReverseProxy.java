@@ -515,7 +515,7 @@ public final class ReverseProxy implements Callable<Integer> {
         Handler requests = newRequests(proxy);
         if (metrics != null) requests = newMetrics(server, proxy, requests);
         if (health != null) requests = new Health(healthPrefix(), requests);
-        server.setHandler(new DrainingHandler(new InPlace(requests)));
+        server.setHandler(inFrontOf(requests));
         server.setErrorHandler(new ServerErrorHandler(proxy));
         server.setStopTimeout(stopTimeout.toMillis());
         if (accessLog != null) addAccessLog(server);
@@ -544,13 +544,18 @@ public final class ReverseProxy implements Callable<Integer> {
                 .newConnector(server, new ClientConnectionFactory(requestHeadTimeout)));
         StreamingProxy proxy = newProxy(() -> Director.fixed(upstream));
         proxy.setUpstreamProtocol(UpstreamProtocol.HTTP_1_1);
-        server.setHandler(new DrainingHandler(new InPlace(newRequests(proxy))));
+        server.setHandler(inFrontOf(newRequests(proxy)));
         return server;
     }
 
     /** What all requests pass on their way to a proxy. */
     private Handler newRequests(StreamingProxy proxy) {
         return new SlowClients(proxy, minUploadRate, minDownloadRate, System::nanoTime);
+    }
+
+    /** What all requests to a server pass first. */
+    private static Handler inFrontOf(Handler requests) {
+        return new DrainingHandler(new InPlace(requests));
     }
 
     private void limitConnections(LimitedConnector connector, StreamingProxy proxy) {

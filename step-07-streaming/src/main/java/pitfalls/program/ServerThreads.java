@@ -5,9 +5,9 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import pitfalls.step07.inplace.InPlaceThreads;
 
 /**
- * The threads of a server that stay within their limit, and read on from connections {@linkplain InPlaceThreads in place}. Jetty tells a request of its failure at once, and starts a thread for it if
- * none is ready: a thousand clients that leave in the middle of something are hundreds of threads beyond the limit. Nothing in this
- * program waits for that message with a thread, so it can queue like any other task.
+ * The threads of a server that stay within their limit, and read on from connections {@linkplain InPlaceThreads in place}. Jetty tells a
+ * request of its failure at once, and starts a thread for it if none is ready: a thousand clients that leave in the middle of something are
+ * hundreds of threads beyond the limit. Nothing in this program waits for that message with a thread, so it can queue like any other task.
  */
 final class ServerThreads extends InPlaceThreads {
     private static final int IDLE_MS = 10_000;

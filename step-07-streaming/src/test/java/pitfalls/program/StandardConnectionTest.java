@@ -9,9 +9,9 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 import org.eclipse.jetty.io.ManagedSelector;
 import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.server.Handler;
@@ -60,29 +60,9 @@ class StandardConnectionTest implements LoopbackTest {
     @Test
     void a_thread_that_reads_from_a_connection_for_the_first_time_does_not_keep_other_connections_waiting()
             throws Exception {
-        var isReading = new CountDownLatch(1);
-        var readsOther = new CountDownLatch(1);
-        var hasReadMeanwhile = new CompletableFuture<Boolean>();
-        var endPoints = new AtomicInteger();
+        var isReading = new CompletableFuture<Void>();
+        var readsOther = new CompletableFuture<Boolean>();
         var server = new Server(new InPlaceThreads());
-        var connector = new ServerConnector(server, 1, 1, new ClientConnectionFactory(Duration.ZERO)) {
-            @Override
-            protected SocketChannelEndPoint newEndPoint(
-                    SocketChannel channel, ManagedSelector selector, SelectionKey key) {
-                boolean isFirst = endPoints.getAndIncrement() == 0;
-                return new SocketChannelEndPoint(channel, selector, key, getScheduler()) {
-                    @Override
-                    public int fill(ByteBuffer buffer) throws IOException {
-                        if (!isFirst) readsOther.countDown();
-                        isReading.countDown();
-                        hasReadMeanwhile.complete(await(readsOther));
-                        return super.fill(buffer);
-                    }
-                };
-            }
-        };
-        connector.setHost("127.0.0.1");
-        server.addConnector(connector);
         server.setHandler(new InPlace(new Handler.Abstract.NonBlocking() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
@@ -90,36 +70,45 @@ class StandardConnectionTest implements LoopbackTest {
                 return true;
             }
         }));
-        loopback.started(server);
-        var address = URI.create("http://127.0.0.1:" + connector.getLocalPort());
+        URI address = start(server, new ClientConnectionFactory(Duration.ZERO), connection -> {
+            if (connection > 0) readsOther.complete(true);
+            isReading.complete(null);
+            readsOther
+                    .completeOnTimeout(false, Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+                    .join();
+        });
 
         var first = loopback.connect(address).sendRequest("GET /first");
-        assertThat(await(isReading)).isTrue();
+        assertThat(isReading).succeedsWithin(Loopback.PATIENCE);
         var other = loopback.connect(address).sendRequest("GET /other");
 
         assertThat(other.receiveResponse().status()).isEqualTo(200);
         assertThat(first.receiveResponse().status()).isEqualTo(200);
-        assertThat(hasReadMeanwhile).isCompletedWithValue(true);
-    }
-
-    private static boolean await(CountDownLatch latch) {
-        try {
-            return latch.await(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException x) {
-            return false;
-        }
+        assertThat(readsOther).isCompletedWithValue(true);
     }
 
     private void sendUnreadableRequest(HttpConnectionFactory connections) throws Exception {
-        var server = new Server(threads);
-        var connector = new ServerConnector(server, connections) {
+        var client = loopback.connect(start(new Server(threads), connections, connection -> threads.onRead()));
+
+        String answer =
+                client.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").receiveToEnd();
+
+        assertThat(answer).startsWith("HTTP/1.1 400 ");
+        assertThat(threads.answered).succeedsWithin(Duration.ofSeconds(5));
+    }
+
+    /** Starts that server, in which one thread waits for all connections. Before each read, it tells the number of the connection. */
+    private static URI start(Server server, HttpConnectionFactory connections, IntConsumer onRead) throws Exception {
+        var opened = new AtomicInteger();
+        var connector = new ServerConnector(server, 1, 1, connections) {
             @Override
             protected SocketChannelEndPoint newEndPoint(
                     SocketChannel channel, ManagedSelector selector, SelectionKey key) {
+                int number = opened.getAndIncrement();
                 return new SocketChannelEndPoint(channel, selector, key, getScheduler()) {
                     @Override
                     public int fill(ByteBuffer buffer) throws IOException {
-                        threads.onRead();
+                        onRead.accept(number);
                         return super.fill(buffer);
                     }
                 };
@@ -128,13 +117,7 @@ class StandardConnectionTest implements LoopbackTest {
         connector.setHost("127.0.0.1");
         server.addConnector(connector);
         loopback.started(server);
-        var client = loopback.connect(URI.create("http://127.0.0.1:" + connector.getLocalPort()));
-
-        String answer =
-                client.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").receiveToEnd();
-
-        assertThat(answer).startsWith("HTTP/1.1 400 ");
-        assertThat(threads.answered).succeedsWithin(Duration.ofSeconds(5));
+        return URI.create("http://127.0.0.1:" + connector.getLocalPort());
     }
 
     /** The server's threads. They are those of Jetty until one of them, which reads, has another one answer. */

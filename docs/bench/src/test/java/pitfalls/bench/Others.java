@@ -146,8 +146,8 @@ final class Others {
         /** Starts it in a process of its own, which writes to that folder. */
         static Running start(Path folder) throws IOException, InterruptedException {
             int port = Running.freePort();
-            List<String> command = Peer.java(List.of("-Xmx256m"));
-            command.addAll(List.of("-classpath", Peer.CLASSES, Upstream.class.getName(), String.valueOf(port)));
+            List<String> command = Peer.java(
+                    List.of("-Xmx256m"), "-classpath", Peer.CLASSES, Upstream.class.getName(), String.valueOf(port));
             return new Running(command, port, folder);
         }
 

@@ -19,8 +19,7 @@ enum Peer {
     OURS("this proxy", null, null) {
         @Override
         List<String> command(Place place, List<String> jvm) {
-            List<String> command = Files.exists(JAR) ? java(jvm) : program(jvm);
-            if (Files.exists(JAR)) command.addAll(List.of("-jar", JAR.toString()));
+            List<String> command = Files.exists(JAR) ? java(jvm, "-jar", JAR.toString()) : program(jvm);
             command.addAll(List.of(
                     "--listen=127.0.0.1:" + place.port(),
                     "--target=127.0.0.1:" + place.target(),
@@ -227,21 +226,20 @@ enum Peer {
 
     /** Our program as it is compiled now, for which its options are still missing. */
     static List<String> program(List<String> jvm) {
-        List<String> command = java(jvm);
-        command.addAll(List.of("-classpath", CLASSES, "pitfalls.program.ReverseProxy"));
-        return command;
+        return java(jvm, "-classpath", CLASSES, "pitfalls.program.ReverseProxy");
     }
 
-    static List<String> java(List<String> jvm) {
+    /** A command that runs something in the Java of this process, with these options for it. */
+    static List<String> java(List<String> jvm, String... what) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(jvm);
+        command.addAll(List.of(what));
         return command;
     }
 
     private static List<String> other(String name, Place place, List<String> jvm) {
-        List<String> command = java(jvm);
-        command.addAll(List.of("-classpath", CLASSES, Others.class.getName(), name));
+        List<String> command = java(jvm, "-classpath", CLASSES, Others.class.getName(), name);
         command.addAll(List.of(String.valueOf(place.port()), String.valueOf(place.target())));
         command.add(place.tls() == null ? "-" : place.tls().toString());
         return command;

@@ -23,7 +23,8 @@ import pitfalls.step07.UpstreamProtocol;
 
 /**
  * How upstreams are spoken to: in HTTP/1.1 as step 2 does it, or in HTTP/2. It is decided for each destination, when it is first used,
- * and costs a request nothing. As many threads read from upstreams as there are processors, up to {@value #MAX_READERS}. By default it is one in Jetty.
+ * and costs a request nothing. As many threads read from upstreams as there are processors, up to {@value #MAX_READERS}. By default it is
+ * one in Jetty.
  */
 public final class Http2Transport extends UpstreamTransport {
     /** Marks a request that needs HTTP/1.1: one that offers an upgrade, which HTTP/2 does not have (RFC 9113, section 8.6). */

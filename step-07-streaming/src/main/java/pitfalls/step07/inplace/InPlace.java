@@ -2,10 +2,10 @@ package pitfalls.step07.inplace;
 
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
-import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.internal.HttpConnection;
 import org.eclipse.jetty.util.Callback;
 
 /**
@@ -45,27 +45,26 @@ public final class InPlace extends Handler.Wrapper {
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) throws Exception {
-        boolean isShort = isHttp1(request) && !hasBody(request) && !isShareOver(request);
+        boolean isShort = request.getConnectionMetaData().getConnection() instanceof HttpConnection http1
+                && !isShareOver(http1)
+                && !hasBody(request);
         if (isShort) return super.handle(request, response, callback);
-        getServer().getThreadPool().execute(() -> handleThere(request, response, callback));
+        getServer().getThreadPool().execute(() -> handleToEnd(getHandler(), request, response, callback));
         return true;
     }
 
-    private static boolean isHttp1(Request request) {
-        return request.getConnectionMetaData().getHttpVersion().getVersion() < HttpVersion.HTTP_2.getVersion();
+    private static boolean isShareOver(HttpConnection connection) {
+        return connection.getMessagesIn() % SHARE == 0;
     }
 
     private static boolean hasBody(Request request) {
         return request.getLength() > 0 || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
     }
 
-    private static boolean isShareOver(Request request) {
-        return request.getConnectionMetaData().getConnection().getMessagesIn() % SHARE == 0;
-    }
-
-    private void handleThere(Request request, Response response, Callback callback) {
+    /** Has that handler handle the request, where Jetty does not see the outcome: what it leaves is a 404, and its failure a 500. */
+    public static void handleToEnd(Handler handler, Request request, Response response, Callback callback) {
         try {
-            boolean handled = super.handle(request, response, callback);
+            boolean handled = handler.handle(request, response, callback);
             if (!handled) Response.writeError(request, response, callback, HttpStatus.NOT_FOUND_404);
         } catch (Throwable x) {
             Response.writeError(request, response, callback, x);

@@ -76,7 +76,7 @@ class InPlaceTest implements LoopbackTest {
             RawConnection other = client().send(get("/second") + get("/next"));
             unanswered.add(unanswered.take());
 
-            awaitReader();
+            assertOtherIsServed();
             first.succeeded();
 
             assertThat(threadOf.get("/answersOneMore")).isEqualTo(Thread.currentThread());
@@ -95,7 +95,7 @@ class InPlaceTest implements LoopbackTest {
                     client().send("POST /waits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
             assertThat(List.of(waiting(), waiting())).containsOnly("/waits");
 
-            assertThat(client().send(get("/other")).receiveResponse().status()).isEqualTo(200);
+            assertOtherIsServed();
             assertThat(upload.receiveResponse().status()).isEqualTo(200);
             assertThat(chunked.receiveResponse().status()).isEqualTo(200);
         }
@@ -107,7 +107,7 @@ class InPlaceTest implements LoopbackTest {
             RawConnection client = client().send(get("/now").repeat(last - 1) + get("/waits"));
             assertThat(waiting()).isEqualTo("/waits");
 
-            assertThat(client().send(get("/other")).receiveResponse().status()).isEqualTo(200);
+            assertOtherIsServed();
 
             for (int i = 0; i < last; i++)
                 assertThat(client.receiveResponse().status()).isEqualTo(200);
@@ -194,12 +194,12 @@ class InPlaceTest implements LoopbackTest {
 
     private void answerFirst() throws Exception {
         Callback first = unanswered.take();
-        awaitReader();
+        assertOtherIsServed();
         first.succeeded();
     }
 
-    /** Waits until the thread that reads is done with what it has read before. */
-    private void awaitReader() throws IOException {
+    /** Then the thread that reads is done with what it has read before. */
+    private void assertOtherIsServed() throws IOException {
         assertThat(client().send(get("/other")).receiveResponse().status()).isEqualTo(200);
     }
 }
