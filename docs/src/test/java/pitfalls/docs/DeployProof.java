@@ -90,7 +90,8 @@ class DeployProof implements LoopbackTest {
                 .orElseThrow();
     }
 
-    private static Container container() throws IOException {
+    /** The one of the manifest. */
+    static Container container() throws IOException {
         return only(Deployment.class)
                 .getSpec()
                 .getTemplate()

@@ -49,7 +49,7 @@ class FirstSecondProof implements LoopbackTest {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
-                "-Xms16m",
+                "-Xms17m",
                 "-Xmn16m",
                 "-Xmx256m",
                 "-classpath",

@@ -17,10 +17,15 @@ import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.eclipse.jetty.util.Jetty;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +38,8 @@ import org.junit.jupiter.api.io.TempDir;
 class ProgramJarProof {
     private static final int PATIENCE_MINUTES = 5;
     private static final String CONTENTS = "META-INF/sbom/application.cdx.json";
+    private static final String JAVA =
+            Path.of(System.getProperty("java.home"), "bin", "java").toString();
     private static final ObjectMapper JSON = new ObjectMapper();
 
     @TempDir
@@ -110,8 +117,7 @@ class ProgramJarProof {
     }
 
     private static String version(Path jar) throws IOException, InterruptedException {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        return sandbox.run(java, "-jar", jar.toString(), "--version").strip();
+        return sandbox.run(JAVA, "-jar", jar.toString(), "--version").strip();
     }
 
     @Test
@@ -128,6 +134,73 @@ class ProgramJarProof {
     @Test
     void built_from_an_archive_it_tells_no_commit() throws Exception {
         assertThat(version(ofArchive)).isEqualTo("reverse-proxy 1.0-SNAPSHOT, Jetty " + Jetty.VERSION);
+    }
+
+    @Test
+    void with_the_README_s_command_Java_takes_the_programs_classes_from_the_archive_that_Maven_has_made()
+            throws Exception {
+        assertThat(first.resolveSibling("reverse-proxy.jsa")).isNotEmptyFile();
+        String page = Files.readString(Page.ROOT.resolve("step-07-streaming/README.md"));
+        Matcher command = Pattern.compile("^java -XX:SharedArchiveFile(?:.*\\\\\n)+.*-jar \\S+", Pattern.MULTILINE)
+                .matcher(page);
+        assertThat(command.find()).isTrue();
+
+        assertTakesClassesFromArchive("first", words(command.group().replace("\\\n", "")));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> what_is_deployed_makes_the_archive_that_it_is_started_with() {
+        return Stream.of("Dockerfile", "kubernetes.yaml", "reverse-proxy.service", "reverse-proxy@.service")
+                .map(file -> DynamicTest.dynamicTest(file, () -> {
+                    Path opt = Files.createDirectory(folder.resolve("opt-" + file));
+                    Files.copy(first, opt.resolve("reverse-proxy.jar"));
+                    List<String> make =
+                            words(line(file.equals("kubernetes.yaml") ? "Dockerfile" : file, "(?:#  |RUN) (java .*)"));
+                    List<String> start = switch (file) {
+                        case "Dockerfile" -> List.of(JSON.readValue(line(file, "ENTRYPOINT (.*)"), String[].class));
+                        case "kubernetes.yaml" -> DeployProof.container().getCommand();
+                        default -> words(line(file, "ExecStart=/usr/bin/(.* -jar \\S+) .*"));
+                    };
+
+                    sandbox.runIn(opt.getFileName().toString(), here(make, opt));
+                    assertTakesClassesFromArchive("", List.of(here(start, opt)));
+                }));
+    }
+
+    private static List<String> words(String command) {
+        return List.of(command.strip().split("\\s+"));
+    }
+
+    /** The part of a line in a file of {@code docs/deploy} that is in parentheses here. */
+    private static String line(String file, String pattern) throws IOException {
+        Matcher line = Pattern.compile("^" + pattern + "$", Pattern.MULTILINE)
+                .matcher(Files.readString(Page.ROOT.resolve("docs/deploy").resolve(file)));
+        assertThat(line.find()).as(file + " has " + pattern).isTrue();
+        return line.group(1);
+    }
+
+    /** The same command with this machine's Java, and with a folder in the place of {@code /opt}. */
+    private static String[] here(List<String> command, Path opt) {
+        assertThat(command.get(0)).isEqualTo("java");
+        return Stream.concat(
+                        Stream.of(JAVA), command.stream().skip(1).map(word -> word.replace("/opt", opt.toString())))
+                .toArray(String[]::new);
+    }
+
+    /** Java logs where each class comes from, and prints nothing of an archive that it cannot use. */
+    private static void assertTakesClassesFromArchive(String place, List<String> command) throws Exception {
+        Path classes = Files.createTempFile(folder, "classes", ".txt");
+        List<String> words = new ArrayList<>(command);
+        words.set(0, JAVA);
+        words.add(1, "-Xlog:class+load:file=" + classes);
+        words.add("--version");
+
+        assertThat(sandbox.runIn(place, words.toArray(String[]::new)))
+                .startsWith("reverse-proxy ")
+                .hasLineCount(1);
+        assertThat(classes)
+                .content()
+                .containsPattern("pitfalls\\.program\\.ReverseProxy source: shared objects file \\(top\\)");
     }
 
     @Test

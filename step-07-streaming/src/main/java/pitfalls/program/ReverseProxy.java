@@ -398,9 +398,14 @@ public final class ReverseProxy implements Callable<Integer> {
      * @param args the options: {@code --help} lists them
      */
     public static void main(String[] args) {
-        if (System.getProperty(LOGGING) == null) System.setProperty(LOGGING, "pitfalls/program/logback.xml");
+        configureLogging();
         askAgainForUnknownNames();
         System.exit(commandLine(new ReverseProxy()).execute(args));
+    }
+
+    /** Before anything is logged. A configuration that somebody has set stays. */
+    static void configureLogging() {
+        if (System.getProperty(LOGGING) == null) System.setProperty(LOGGING, "pitfalls/program/logback.xml");
     }
 
     /** Java remembers for 10 s that a name is unknown, and requests fail for as long after it is known. Another time that somebody has set stays. */

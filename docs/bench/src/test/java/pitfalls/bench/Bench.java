@@ -61,7 +61,7 @@ final class Bench implements Callable<Integer> {
 
     @Option(
             names = "--jvm",
-            defaultValue = "-XX:+UseSerialGC -Xms16m -Xmn16m -Xmx256m",
+            defaultValue = "-XX:+UseSerialGC -Xms17m -Xmn16m -Xmx256m",
             description = "Options for each JVM. Default: ${DEFAULT-VALUE}, as in the README of step 7.")
     private String jvm;
 

@@ -19,7 +19,9 @@ enum Peer {
     OURS("this proxy", null, null) {
         @Override
         List<String> command(Place place, List<String> jvm) {
-            List<String> command = Files.exists(JAR) ? java(jvm, "-jar", JAR.toString()) : program(jvm);
+            List<String> command = Files.exists(JAR)
+                    ? java(jvm, "-XX:SharedArchiveFile=" + ARCHIVE, "-jar", JAR.toString())
+                    : program(jvm);
             command.addAll(List.of(
                     "--listen=127.0.0.1:" + place.port(),
                     "--target=127.0.0.1:" + place.target(),
@@ -137,6 +139,7 @@ enum Peer {
     static final Path JAR = Path.of("../../step-07-streaming/target/reverse-proxy.jar")
             .toAbsolutePath()
             .normalize();
+    private static final Path ARCHIVE = JAR.resolveSibling("reverse-proxy.jsa");
     private static final Pattern VERSION = Pattern.compile("\\d+\\.\\d+\\.\\d+");
 
     private final String title;
