@@ -25,12 +25,19 @@ import org.eclipse.jetty.util.Callback;
  */
 final class ResponseFraming {
     /** Whether there may be something to correct; most responses have one length and nothing else. */
-    static final Predicate<org.eclipse.jetty.client.Response> UNUSUAL = response -> response.getHeaders()
-                    .contains(HttpHeader.TRANSFER_ENCODING)
-            || HttpStatus.hasNoBody(response.getStatus())
-            || response.getHeaders().getFields(HttpHeader.CONTENT_LENGTH).size() != 1;
+    static final Predicate<org.eclipse.jetty.client.Response> UNUSUAL =
+            response -> HttpStatus.hasNoBody(response.getStatus()) || !hasOneLengthOnly(response.getHeaders());
 
     private ResponseFraming() {}
+
+    private static boolean hasOneLengthOnly(HttpFields fields) {
+        int lengths = 0;
+        for (HttpField field : fields) {
+            if (field.getHeader() == HttpHeader.TRANSFER_ENCODING) return false;
+            if (field.getHeader() == HttpHeader.CONTENT_LENGTH) lengths++;
+        }
+        return lengths == 1;
+    }
 
     /** Accepts from an upstream what a recipient may accept; of a length that counts for nothing, {@link #correct} lets go. */
     static HttpCompliance tolerant(HttpCompliance compliance) {

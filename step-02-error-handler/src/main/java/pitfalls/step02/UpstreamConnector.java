@@ -13,7 +13,6 @@ import org.eclipse.jetty.io.ClientConnector;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.EofException;
 import org.eclipse.jetty.io.ManagedSelector;
-import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.io.ssl.SslClientConnectionFactory;
 import org.eclipse.jetty.io.ssl.SslConnection;
 import org.eclipse.jetty.util.BufferUtil;
@@ -41,7 +40,7 @@ final class UpstreamConnector extends ClientConnector {
         ((UpstreamEndPoint) socket).isReadToEnd = true;
     }
 
-    private static final class UpstreamEndPoint extends SocketChannelEndPoint {
+    private static final class UpstreamEndPoint extends TimedEndPoint {
         private volatile boolean isReadToEnd;
 
         private UpstreamEndPoint(SocketChannel channel, ManagedSelector selector, SelectionKey key, Scheduler timer) {

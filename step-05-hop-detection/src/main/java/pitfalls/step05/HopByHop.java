@@ -3,7 +3,6 @@ package pitfalls.step05;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.http.HttpField;
@@ -34,14 +33,6 @@ public final class HopByHop {
      * the body, and {@code Expect} belongs to the body too, which Jetty holds back for the upstream's 100.
      */
     private static final Set<String> NEVER = Set.of("host", "content-length", "expect");
-
-    /**
-     * The fields that end here with every status but one, which has to carry it to the client: without its challenge, a 407 can be
-     * answered by nobody, and a 426 says which protocol is required (RFC 9110, sections 15.5.8 and 15.5.22).
-     */
-    static final Map<Integer, HttpHeader> OWED_BY_STATUS = Map.of(
-            HttpStatus.PROXY_AUTHENTICATION_REQUIRED_407, HttpHeader.PROXY_AUTHENTICATE,
-            HttpStatus.UPGRADE_REQUIRED_426, HttpHeader.UPGRADE);
 
     private HopByHop() {}
 
@@ -80,6 +71,18 @@ public final class HopByHop {
         if (names == null) return Set.of();
         names.removeAll(NEVER);
         return names;
+    }
+
+    /**
+     * A field that ends here with every status but this one, which has to carry it to the client: without its challenge, a 407 can be
+     * answered by nobody, and a 426 says which protocol is required (RFC 9110, sections 15.5.8 and 15.5.22). {@code null} if there is none.
+     */
+    static HttpHeader owedBy(int status) {
+        return switch (status) {
+            case HttpStatus.PROXY_AUTHENTICATION_REQUIRED_407 -> HttpHeader.PROXY_AUTHENTICATE;
+            case HttpStatus.UPGRADE_REQUIRED_426 -> HttpHeader.UPGRADE;
+            default -> null;
+        };
     }
 
     /** Copies a field that this response's status has to carry; the client's hop has a {@code Connection} of its own. */

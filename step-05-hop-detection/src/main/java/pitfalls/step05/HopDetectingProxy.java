@@ -134,7 +134,7 @@ public class HopDetectingProxy extends RetryingProxy {
         @Override
         public void onHeaders(org.eclipse.jetty.client.Response serverToProxyResponse) {
             super.onHeaders(HopByHop.endToEnd(serverToProxyResponse));
-            HttpHeader owed = HopByHop.OWED_BY_STATUS.get(serverToProxyResponse.getStatus());
+            HttpHeader owed = HopByHop.owedBy(serverToProxyResponse.getStatus());
             if (owed != null) HopByHop.copyOwed(owed, serverToProxyResponse, proxyToClientResponse.getHeaders());
         }
     }

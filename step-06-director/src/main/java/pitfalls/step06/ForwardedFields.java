@@ -105,7 +105,8 @@ public final class ForwardedFields {
         for (HttpField field : hop) {
             boolean isList = LISTS.contains(field.getHeader());
             boolean isTold = fields.contains(field.getHeader());
-            if (isList || !isTold) fields.put(isTold ? joined(fields, field) : field);
+            if (!isTold) fields.add(field);
+            else if (isList) fields.put(joined(fields, field));
         }
         return host;
     }

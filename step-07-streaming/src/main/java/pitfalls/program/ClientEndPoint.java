@@ -9,16 +9,16 @@ import java.nio.channels.SocketChannel;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.io.ManagedSelector;
-import org.eclipse.jetty.io.SocketChannelEndPoint;
 import org.eclipse.jetty.io.ssl.SslConnection;
 import org.eclipse.jetty.util.BufferUtil;
 import org.eclipse.jetty.util.thread.Scheduler;
+import pitfalls.step02.TimedEndPoint;
 
 /**
  * The socket of a client's connection. It remembers whose it is, also when it is closed, and counts what the client takes; Jetty counts a
  * buffer only when all of it is written.
  */
-final class ClientEndPoint extends SocketChannelEndPoint {
+final class ClientEndPoint extends TimedEndPoint {
     private final InetAddress address;
     private volatile long sent; // written by one thread at a time
 
