@@ -44,7 +44,11 @@ public class TimedEndPoint extends SocketChannelEndPoint {
         super.setIdleTimeout(limit);
     }
 
-    /** Called by the timer, and to start it: {@return after how many milliseconds it runs; if 0, after the limit, if there is one} */
+    /**
+     * Called by the timer, and to start it.
+     *
+     * @return after how many milliseconds it runs; if 0, after the limit, if there is one
+     */
     @Override
     protected long checkIdleTimeout() {
         long left = super.checkIdleTimeout();

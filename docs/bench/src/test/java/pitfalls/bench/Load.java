@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -20,6 +21,7 @@ import java.util.regex.Pattern;
  */
 record Load(String path, int upload, int connections, int streams, double rate) {
     private static final double PERCENTILE = 0.99;
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final Pattern WRK = Pattern.compile("TOLD (\\d+) (\\d+) (\\d+) (\\d+)");
     private static final String WRK_SCRIPT = """
             if %d > 0 then
@@ -59,6 +61,7 @@ record Load(String path, int upload, int connections, int streams, double rate) 
         Path script = Files.writeString(folder.resolve("wrk.lua"), WRK_SCRIPT.formatted(upload));
         String output = output(
                 folder,
+                time,
                 List.of(
                         Peer.find("wrk").orElseThrow(),
                         "-t1",
@@ -91,13 +94,14 @@ record Load(String path, int upload, int connections, int streams, double rate) 
         if (streams == 1) command.add("--h1");
         if (rate > 0) command.add("--rps=" + rate / connections);
         command.add((tls ? "https" : "http") + "://127.0.0.1:" + port + path);
-        String output = output(folder, command);
+        String output = output(folder, time, command);
         List<Double> ms = new ArrayList<>();
         long failed = 0;
         double last = 0;
         double first = Double.MAX_VALUE;
         for (String line : Files.readAllLines(log)) { // when it began in µs, status, how long it took in µs
             String[] fields = line.split("\t");
+            if (fields.length < 3) continue; // it was being written when h2load was stopped
             double micros = Double.parseDouble(fields[2]);
             first = Math.min(first, Double.parseDouble(fields[0]));
             last = Math.max(last, Double.parseDouble(fields[0]) + micros);
@@ -114,13 +118,16 @@ record Load(String path, int upload, int connections, int streams, double rate) 
         return times.get((int) Math.min(times.size() - 1, Math.floor(times.size() * PERCENTILE)));
     }
 
-    private static String output(Path folder, List<String> command) throws IOException, InterruptedException {
+    /** What it prints. Now and then h2load goes on for ever at a fixed rate, so it is stopped; its log has what it has done by then. */
+    private static String output(Path folder, Duration time, List<String> command)
+            throws IOException, InterruptedException {
         Path output = folder.resolve("load");
-        new ProcessBuilder(command)
+        var process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile())
-                .start()
-                .waitFor();
+                .start();
+        boolean ended = process.waitFor(time.plus(PATIENCE).toMillis(), TimeUnit.MILLISECONDS);
+        if (!ended) process.destroyForcibly().waitFor();
         return Files.readString(output);
     }
 }
