@@ -246,7 +246,7 @@ class DeployProof implements LoopbackTest {
         assertThat(command.get(0)).isEqualTo("java");
         assertThat(command.get(jar + 1)).isEqualTo("/opt/reverse-proxy.jar");
         List<String> here = new ArrayList<>(command);
-        here.set(0, Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        here.set(0, Program.JAVA);
         here.set(jar, "-classpath");
         here.set(jar + 1, System.getProperty("java.class.path"));
         here.add(jar + 2, ReverseProxy.class.getName());

@@ -47,7 +47,7 @@ class FirstSecondProof implements LoopbackTest {
     private Instance start(String target, String... options) throws Exception {
         InetSocketAddress address = ServerProcess.reserve(loopback);
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                Program.JAVA,
                 "-XX:+UseSerialGC",
                 "-Xms17m",
                 "-Xmn16m",

@@ -59,11 +59,7 @@ class FleetProof implements LoopbackTest {
     private FleetInstance start(List<String> ofJava, List<String> options) throws Exception {
         InetSocketAddress address = ServerProcess.reserve(loopback);
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+ExitOnOutOfMemoryError",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-Xmx64m"));
+                Program.JAVA, "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx64m"));
         command.addAll(ofJava);
         command.addAll(List.of("-classpath", System.getProperty("java.class.path"), ReverseProxy.class.getName()));
         command.add("--listen=" + ServerProcess.authorityOf(address));

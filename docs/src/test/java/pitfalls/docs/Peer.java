@@ -80,7 +80,7 @@ enum Peer {
         @Override
         List<String> command(Path folder, String listen, String target, boolean retries) {
             return List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    Program.JAVA,
                     "-Xmx256m",
                     "-XX:+ExitOnOutOfMemoryError",
                     "-classpath",

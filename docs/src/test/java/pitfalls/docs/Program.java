@@ -12,6 +12,10 @@ import java.util.stream.Stream;
 
 /** A program of the machine's, which need not be there. */
 final class Program {
+    /** Java, which runs this test. */
+    static final String JAVA =
+            Path.of(System.getProperty("java.home"), "bin", "java").toString();
+
     private static final int PATIENCE_SECONDS = 60;
 
     private Program() {}

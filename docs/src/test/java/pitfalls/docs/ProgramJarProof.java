@@ -38,8 +38,6 @@ import org.junit.jupiter.api.io.TempDir;
 class ProgramJarProof {
     private static final int PATIENCE_MINUTES = 5;
     private static final String CONTENTS = "META-INF/sbom/application.cdx.json";
-    private static final String JAVA =
-            Path.of(System.getProperty("java.home"), "bin", "java").toString();
     private static final ObjectMapper JSON = new ObjectMapper();
 
     @TempDir
@@ -117,7 +115,7 @@ class ProgramJarProof {
     }
 
     private static String version(Path jar) throws IOException, InterruptedException {
-        return sandbox.run(JAVA, "-jar", jar.toString(), "--version").strip();
+        return sandbox.run(Program.JAVA, "-jar", jar.toString(), "--version").strip();
     }
 
     @Test
@@ -162,8 +160,8 @@ class ProgramJarProof {
                         default -> words(line(file, "ExecStart=/usr/bin/(.* -jar \\S+) .*"));
                     };
 
-                    sandbox.runIn(opt.getFileName().toString(), here(make, opt));
-                    assertTakesClassesFromArchive("", List.of(here(start, opt)));
+                    run("", in(opt, make));
+                    assertTakesClassesFromArchive("", in(opt, start));
                 }));
     }
 
@@ -179,25 +177,28 @@ class ProgramJarProof {
         return line.group(1);
     }
 
-    /** The same command with this machine's Java, and with a folder in the place of {@code /opt}. */
-    private static String[] here(List<String> command, Path opt) {
-        assertThat(command.get(0)).isEqualTo("java");
-        return Stream.concat(
-                        Stream.of(JAVA), command.stream().skip(1).map(word -> word.replace("/opt", opt.toString())))
-                .toArray(String[]::new);
+    /** The same command, with a folder in the place of {@code /opt}. */
+    private static List<String> in(Path opt, List<String> command) {
+        return command.stream()
+                .map(word -> word.replace("/opt", opt.toString()))
+                .toList();
+    }
+
+    /** Runs that command with this machine's Java, and returns what it prints. */
+    private static String run(String place, List<String> command) throws IOException, InterruptedException {
+        List<String> here = new ArrayList<>(command);
+        assertThat(here.set(0, Program.JAVA)).isEqualTo("java");
+        return sandbox.runIn(place, here.toArray(String[]::new));
     }
 
     /** Java logs where each class comes from, and prints nothing of an archive that it cannot use. */
     private static void assertTakesClassesFromArchive(String place, List<String> command) throws Exception {
         Path classes = Files.createTempFile(folder, "classes", ".txt");
-        List<String> words = new ArrayList<>(command);
-        words.set(0, JAVA);
-        words.add(1, "-Xlog:class+load:file=" + classes);
-        words.add("--version");
+        List<String> version = new ArrayList<>(command);
+        version.add(1, "-Xlog:class+load:file=" + classes);
+        version.add("--version");
 
-        assertThat(sandbox.runIn(place, words.toArray(String[]::new)))
-                .startsWith("reverse-proxy ")
-                .hasLineCount(1);
+        assertThat(run(place, version)).startsWith("reverse-proxy ").hasLineCount(1);
         assertThat(classes)
                 .content()
                 .containsPattern("pitfalls\\.program\\.ReverseProxy source: shared objects file \\(top\\)");

@@ -229,8 +229,7 @@ class RealApplicationsProof implements LoopbackTest {
     private static String[] java(String program, String... options) {
         return Stream.concat(
                         Stream.of(
-                                Path.of(System.getProperty("java.home"), "bin", "java")
-                                        .toString(),
+                                Program.JAVA,
                                 "-XX:TieredStopAtLevel=1",
                                 "-XX:+UseSerialGC",
                                 "-classpath",

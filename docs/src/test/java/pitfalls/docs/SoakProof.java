@@ -201,7 +201,7 @@ class SoakProof implements LoopbackTest {
     private ServerProcess start(InetSocketAddress address, int megabytes, Class<?> program, String... options)
             throws Exception {
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                Program.JAVA,
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
                 "-XX:+ExitOnOutOfMemoryError",

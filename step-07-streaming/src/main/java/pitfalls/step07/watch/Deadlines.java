@@ -74,11 +74,5 @@ public final class Deadlines extends CyclicTimeouts<Deadlines.Deadline> {
         public long getExpireNanoTime() {
             return nanoTime;
         }
-
-        /** The moment does. By default, Java makes up a number for each object, and stores it. */
-        @Override
-        public int hashCode() {
-            return Long.hashCode(nanoTime);
-        }
     }
 }
