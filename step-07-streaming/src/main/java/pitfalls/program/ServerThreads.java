@@ -12,8 +12,12 @@ import pitfalls.step07.inplace.InPlaceThreads;
 final class ServerThreads extends InPlaceThreads {
     private static final int IDLE_MS = 10_000;
 
+    /** How many threads stand ready. One that reads HTTP/2 leaves all other connections to one of them, and then handles what it reads. */
+    private static final int READY = 16;
+
     ServerThreads() {
         setName("server");
+        setReservedThreads(READY);
         endThoseOfABurst(this);
     }
 

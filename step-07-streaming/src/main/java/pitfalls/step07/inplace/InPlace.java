@@ -2,11 +2,14 @@ package pitfalls.step07.inplace;
 
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.server.ConnectionMetaData;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.internal.HttpConnection;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.thread.Invocable;
 
 /**
  * Keeps a request in the thread that has read it. Jetty changes threads there, and again after the response, because handlers may wait
@@ -19,8 +22,9 @@ import org.eclipse.jetty.util.Callback;
  * </pre>
  *
  * <p>A thread that reads does so for many connections. What could keep it from all others goes to another thread: a request with a body, which
- * lasts for as long as the client sends; every {@value #SHARE}th request of a connection, for a client may send request after
- * request without a pause; and each request of HTTP/2, of which that thread reads as many as there are.
+ * lasts for as long as the client sends; and every {@value #SHARE}th request of a connection, for a client may send request after
+ * request without a pause. Of HTTP/2, a thread reads as many requests as there are. They stay in it if another one reads from the other
+ * connections meanwhile.
  *
  * <p>Danger: the handler inside must not wait for anything, nor may a director or an error responder. While it waits, many clients are not
  * served. And a single client can keep the thread where it speaks TLS without ALPN, or HTTP/2 without TLS.
@@ -45,12 +49,24 @@ public final class InPlace extends Handler.Wrapper {
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) throws Exception {
-        boolean isShort = request.getConnectionMetaData().getConnection() instanceof HttpConnection http1
-                && !isShareOver(http1)
-                && !hasBody(request);
-        if (isShort) return super.handle(request, response, callback);
+        if (mayStay(request)) return super.handle(request, response, callback);
         getServer().getThreadPool().execute(() -> handleToEnd(getHandler(), request, response, callback));
         return true;
+    }
+
+    private boolean mayStay(Request request) {
+        ConnectionMetaData data = request.getConnectionMetaData();
+        if (data.getConnection() instanceof HttpConnection http1) return !isShareOver(http1) && !hasBody(request);
+        return data.getHttpVersion() == HttpVersion.HTTP_2 && readsFromOneConnection();
+    }
+
+    /**
+     * Whether this thread is free for the connection from which it reads. When Jetty has something to read in HTTP/2, it lets another thread go on
+     * with all connections. If none is ready, it says that nothing may block here.
+     */
+    private boolean readsFromOneConnection() {
+        boolean isServers = getServer().getThreadPool() instanceof InPlaceThreads threads && threads.isOneOfThem();
+        return isServers && !Invocable.isNonBlockingInvocation();
     }
 
     private static boolean isShareOver(HttpConnection connection) {

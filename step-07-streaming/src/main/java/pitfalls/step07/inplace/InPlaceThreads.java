@@ -11,6 +11,20 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
  */
 public class InPlaceThreads extends QueuedThreadPool {
     private final ThreadLocal<Boolean> readsOn = ThreadLocal.withInitial(() -> false);
+    private final ThreadLocal<Boolean> isOneOfThem = ThreadLocal.withInitial(() -> false);
+
+    @Override
+    public Thread newThread(Runnable job) {
+        return super.newThread(() -> {
+            isOneOfThem.set(true);
+            job.run();
+        });
+    }
+
+    /** Whether the current thread is one of these. */
+    boolean isOneOfThem() {
+        return isOneOfThem.get();
+    }
 
     /** Runs the task in another thread, unless it is a connection that reads on. */
     @Override

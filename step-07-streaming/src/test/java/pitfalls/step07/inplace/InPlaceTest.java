@@ -6,11 +6,20 @@ import java.io.IOException;
 import java.net.URI;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.client.CompletableResponseListener;
+import org.eclipse.jetty.client.ContentResponse;
+import org.eclipse.jetty.client.HttpClient;
+import org.eclipse.jetty.http2.HTTP2Connection;
+import org.eclipse.jetty.http2.client.HTTP2Client;
+import org.eclipse.jetty.http2.client.transport.HttpClientTransportOverHTTP2;
+import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Request;
@@ -34,6 +43,7 @@ class InPlaceTest implements LoopbackTest {
 
     private final BlockingQueue<Callback> unanswered = new LinkedBlockingQueue<>();
     private final Map<String, Thread> threadOf = new ConcurrentHashMap<>();
+    private final Set<String> read = ConcurrentHashMap.newKeySet(); // by the thread that has handled them, too
     private final BlockingQueue<String> waiting = new LinkedBlockingQueue<>();
     private final CountDownLatch otherIsServed = new CountDownLatch(1);
     private URI address;
@@ -114,6 +124,45 @@ class InPlaceTest implements LoopbackTest {
         }
 
         @Test
+        void a_request_of_HTTP_2_stays_in_its_thread_if_another_one_reads_from_the_other_connections()
+                throws Exception {
+            serve(new ThreadsAllReady(), new InPlace(new Paths()));
+            HttpClient client = http2Client();
+
+            assertThat(client.GET(address + "/next").getStatus()).isEqualTo(200);
+
+            assertThat(read).contains("/next");
+        }
+
+        @Test
+        void a_request_of_HTTP_2_goes_to_another_thread_if_none_is_ready_to_read_from_the_other_connections()
+                throws Exception {
+            serve(new NoThreadReady(), new InPlace(new Paths()));
+            HttpClient client = http2Client();
+
+            CompletableFuture<ContentResponse> response =
+                    new CompletableResponseListener(client.newRequest(address + "/waits")).send();
+            assertThat(waiting()).isEqualTo("/waits");
+
+            assertOtherIsServed();
+            assertThat(response.get(5, TimeUnit.SECONDS).getStatus()).isEqualTo(200);
+            assertThat(read).doesNotContain("/waits");
+        }
+
+        @Test
+        void the_threads_of_a_server_know_themselves() throws Exception {
+            var threads = loopback.started(new InPlaceThreads());
+            var other = loopback.started(new InPlaceThreads());
+
+            assertThat(CompletableFuture.supplyAsync(threads::isOneOfThem, threads)
+                            .get(5, TimeUnit.SECONDS))
+                    .isTrue();
+            assertThat(CompletableFuture.supplyAsync(threads::isOneOfThem, other)
+                            .get(5, TimeUnit.SECONDS))
+                    .isFalse();
+        }
+
+        @Test
         void what_nobody_answers_is_answered_by_the_other_threads_too() throws Exception {
             serveInPlace();
 
@@ -132,12 +181,28 @@ class InPlaceTest implements LoopbackTest {
         }
     }
 
+    private static final class ThreadsAllReady extends InPlaceThreads {
+        @Override
+        public boolean tryExecute(Runnable task) {
+            execute(task);
+            return true;
+        }
+    }
+
+    private static final class NoThreadReady extends InPlaceThreads {
+        @Override
+        public boolean tryExecute(Runnable task) {
+            return false;
+        }
+    }
+
     /** Does what the path says, and notes the thread. */
     private final class Paths extends Handler.Abstract {
         @Override
         public boolean handle(Request request, Response response, Callback callback) throws Exception {
             String path = request.getHttpURI().getPath();
             threadOf.put(path, Thread.currentThread());
+            if (isReading()) read.add(path);
             switch (path) {
                 case "/first", "/second" -> unanswered.add(callback);
                 case "/answersOneMore" -> {
@@ -164,6 +229,21 @@ class InPlaceTest implements LoopbackTest {
         }
     }
 
+    /** Whether this thread reads from a connection of HTTP/2, and handles the request meanwhile. */
+    private static boolean isReading() {
+        return StackWalker.getInstance()
+                .walk(calls -> calls.anyMatch(call -> call.getClassName().equals(HTTP2Connection.class.getName())));
+    }
+
+    /** With a connection whose beginning, which Jetty takes for HTTP/1.1, was read. */
+    private HttpClient http2Client() throws Exception {
+        var client = loopback.started(new HttpClient(new HttpClientTransportOverHTTP2(new HTTP2Client())));
+        assertThat(client.GET(address + "/now").getStatus()).isEqualTo(200);
+        assertThat(client().send(get("/now")).receiveResponse().status())
+                .isEqualTo(200); // by the same thread, after that
+        return client;
+    }
+
     private static String get(String path) {
         return GET.formatted(path);
     }
@@ -178,7 +258,9 @@ class InPlaceTest implements LoopbackTest {
 
     private void serve(QueuedThreadPool threads, Handler handler) throws Exception {
         var server = new Server(threads);
-        var connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory());
+        var http1 = new HttpConnectionFactory();
+        var http2 = new HTTP2CServerConnectionFactory(http1.getHttpConfiguration());
+        var connector = new ServerConnector(server, 1, 1, http1, http2);
         connector.setHost("127.0.0.1");
         server.addConnector(connector);
         server.setHandler(handler);
