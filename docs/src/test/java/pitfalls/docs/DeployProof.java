@@ -260,8 +260,7 @@ class DeployProof implements LoopbackTest {
                     String verify = Program.find("systemd-analyze", "systemd");
                     Path copy = Files.writeString(
                             folder.resolve(unit),
-                            Files.readString(DEPLOY.resolve(unit))
-                                    .replace("/usr/bin/java", System.getProperty("java.home") + "/bin/java"));
+                            Files.readString(DEPLOY.resolve(unit)).replace("/usr/bin/java", Program.JAVA));
 
                     String complaints = Program.run(folder, "", "sh", "-c", verify + " verify " + copy + " 2>&1");
 

@@ -145,7 +145,9 @@ class InPlaceTest implements LoopbackTest {
             assertThat(waiting()).isEqualTo("/waits");
 
             assertOtherIsServed();
-            assertThat(response.get(5, TimeUnit.SECONDS).getStatus()).isEqualTo(200);
+            assertThat(response.get(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+                            .getStatus())
+                    .isEqualTo(200);
             assertThat(read).doesNotContain("/waits");
         }
 
@@ -155,10 +157,10 @@ class InPlaceTest implements LoopbackTest {
             var other = loopback.started(new InPlaceThreads());
 
             assertThat(CompletableFuture.supplyAsync(threads::isOneOfThem, threads)
-                            .get(5, TimeUnit.SECONDS))
+                            .get(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
                     .isTrue();
             assertThat(CompletableFuture.supplyAsync(threads::isOneOfThem, other)
-                            .get(5, TimeUnit.SECONDS))
+                            .get(Loopback.PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
                     .isFalse();
         }
 
